@@ -1,0 +1,1 @@
+# cmake/AccelerateInstall.cmake: what `cmake --install` puts where.
