@@ -17,6 +17,8 @@ struct RankEnvironment {
   int world_size = 1;
   int local_rank = 0; ///< among the ranks of this machine
   int local_world_size = 1; ///< ranks on this machine
+  /// This machine's place among the machines. Slurm and torchrun say it; for
+  /// the others ranks are taken to fill one machine after the other.
   int node_rank = 0;
   /// Where rank 0's store listens.
   std::string main_address = "127.0.0.1";
@@ -28,8 +30,9 @@ struct RankEnvironment {
   bool launcher_holds_store = false;
   /// All ranks run on this machine, so nothing may listen beyond loopback.
   bool is_one_machine = true;
-  /// Who said so: "accelerate", "torchrun", "openmpi", "hydra", "mvapich",
-  /// "slurm", or "none".
+  /// Who said so: "accelerate", "torchrun", "environment" (RANK and its
+  /// companions set by hand or by another launcher), "openmpi", "mvapich",
+  /// "hydra", "slurm", or "none".
   std::string origin = "none";
 };
 
@@ -40,13 +43,17 @@ using EnvironmentLookup =
 /// The process environment.
 [[nodiscard]] ACCELERATE_API EnvironmentLookup process_environment();
 
-/// Reads the place of this process from the variables of our launcher,
-/// torchrun, Open MPI, MPICH/Hydra, MVAPICH or Slurm.
+/// Reads the place of this process from the variables of, in this order, our
+/// launcher and torchrun (RANK, …), Open MPI, MVAPICH, MPICH/Hydra, Slurm. The
+/// first family of which any variable is set decides: it is the innermost
+/// launcher, whatever started that one. Slurm's count only in an srun step of
+/// more than one task, so a shell from salloc or sbatch is a world of one.
+/// docs/launch.md lists the variables.
 /// @throws ConfigError when the variables are half set, are no numbers, or
 ///   contradict each other (rank not below the world size, …); the message
 ///   names each variable.
 /// Source: accelerate PartialState (variables), torchrun (protocol).
-[[nodiscard]] ACCELERATE_API RankEnvironment read_rank_environment(
-    const EnvironmentLookup& lookup = process_environment());
+[[nodiscard]] ACCELERATE_API RankEnvironment
+read_rank_environment(const EnvironmentLookup& lookup = process_environment());
 
 } // namespace accelerate
