@@ -1,0 +1,42 @@
+// accelerate/comm/exchange.h: texts, bytes and JSON from rank to rank.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "accelerate/api.h"
+#include "accelerate/comm/process_group.h"
+
+namespace accelerate {
+
+/// Collective. Blocking. Every rank gives one text of any length, bytes
+/// included.
+/// @return the texts of all ranks, by rank
+/// @throws CommError when a rank is in another collective, gone or late
+[[nodiscard]] ACCELERATE_API std::vector<std::string> // [global_rank]
+gather_strings(const ProcessGroup& group, const std::string& text);
+
+/// Collective. Blocking. Every rank gets the text of `from_rank`; what the
+/// others pass is ignored.
+/// @throws ConfigError when `from_rank` is no rank of the group
+/// @throws CommError as gather_strings()
+[[nodiscard]] ACCELERATE_API std::string broadcast_string(
+    const ProcessGroup& group,
+    const std::string& text,
+    int from_rank = 0);
+
+/// As gather_strings() for one JSON value per rank.
+/// @throws ConfigError on every rank when one rank's text is not valid JSON;
+///   names the rank
+[[nodiscard]] ACCELERATE_API std::vector<std::string> // [global_rank]
+gather_json(const ProcessGroup& group, const std::string& json);
+
+/// As broadcast_string() for one JSON value.
+/// @throws ConfigError on every rank when the text of `from_rank` is not valid
+///   JSON
+[[nodiscard]] ACCELERATE_API std::string broadcast_json(
+    const ProcessGroup& group,
+    const std::string& json,
+    int from_rank = 0);
+
+} // namespace accelerate

@@ -1,0 +1,115 @@
+// accelerate/comm/gradient_reducer.h: averages the gradients of one model over
+// the ranks while backward runs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "accelerate/api.h"
+#include "accelerate/comm/process_group.h"
+#include "accelerate/nested/named_tensor.h"
+
+namespace accelerate {
+
+/// Options of data parallelism, named as in torch's DistributedDataParallel.
+struct ACCELERATE_API DistributedDataParallelOptions {
+  /// Size of a bucket of gradients in MiB; the first one is at most 1 MiB.
+  double bucket_cap_mb = 25;
+  /// Looks through the graph of every loss for parameters that get no gradient.
+  /// Needed when some parameters take no part in some steps.
+  bool find_unused_parameters = false;
+  /// The graph is the same in every step: unused parameters are found in the
+  /// first one. One backward for each forward.
+  bool static_graph = false;
+  /// Gradients are views into the buckets: no second copy of the gradients.
+  bool gradient_as_bucket_view = true;
+  /// Rank 0's buffers are sent to all ranks before a forward in training, and
+  /// before the first forward without gradients after it.
+  bool broadcast_buffers = true;
+  /// Compare the model over the ranks and send rank 0's values to all at start.
+  bool init_sync = true;
+
+  /// @throws ConfigError for a bucket size that is not positive.
+  void validate() const;
+};
+
+/// Reduces the gradients of one model. The engine calls it around forward and
+/// backward:
+///
+///     reducer.before_forward();
+///     output = model(input);
+///     reducer.after_forward(tensors_of(output));
+///     reducer.before_backward(loss);
+///     loss.backward();              // gradients are averages afterwards
+///
+/// A forward with gradients on arms the reducer; the backward that follows
+/// reduces. before_backward() arms it again when a loss reaches the model after
+/// the reduction was already done (two forwards, then two backwards). In a
+/// world of one nothing is built and nothing is called.
+///
+/// Gradients may be views into buckets. Clear them by making them undefined
+/// (`grad.reset()`), or in place (`grad.zero_()`); `grad.detach_()` throws on a
+/// view, and with it torch::optim::Optimizer::zero_grad.
+class ACCELERATE_API GradientReducer {
+ public:
+  /// Collective. Blocking. Compares parameters and buffers over the ranks, then
+  /// sends rank 0's values to all (both unless init_sync is off).
+  /// @param parameters of the model in its order; frozen ones are kept equal at
+  ///   start but not reduced; one tensor under two names counts once
+  /// @param buffers may be empty
+  /// @throws CommError on every rank when models differ; names the first
+  ///   difference: parameter, both shapes and both ranks
+  GradientReducer(
+      ProcessGroup group,
+      std::vector<NamedTensor> parameters,
+      std::vector<NamedTensor> buffers,
+      const DistributedDataParallelOptions& options = {});
+  ~GradientReducer();
+  GradientReducer(GradientReducer&&) noexcept;
+  GradientReducer& operator=(GradientReducer&&) noexcept;
+
+  /// Collective when buffers are broadcast or buckets are rebuilt. Call it
+  /// before every forward of the model, also without gradients.
+  /// @throws ConfigError when the last backward left parameters without
+  ///   gradient; names them
+  void before_forward();
+
+  /// Arms the reduction unless gradients are off or no_sync() is active.
+  /// @param outputs tensors of the model's output; only looked at with
+  ///   find_unused_parameters
+  void after_forward(const std::vector<at::Tensor>& outputs);
+
+  /// Call it before the backward of every loss, for every reducer.
+  /// @param loss what backward will be called on
+  /// @throws ConfigError for a second backward of one static_graph step
+  void before_backward(const at::Tensor& loss);
+
+  /// While it lives, forwards do not arm the reduction: gradients accumulate on
+  /// this rank. Guards nest. Forward and backward belong inside.
+  class ACCELERATE_API NoSync {
+   public:
+    NoSync(NoSync&& other) noexcept = default;
+    NoSync& operator=(NoSync&& other) noexcept;
+    ~NoSync();
+
+   private:
+    friend class GradientReducer;
+    explicit NoSync(std::shared_ptr<int> depth);
+    std::shared_ptr<int> depth_; // null when moved from
+  };
+  [[nodiscard]] NoSync no_sync();
+
+  /// True when the next backward of a loss over this model reduces.
+  [[nodiscard]] bool is_armed() const;
+  /// False in a world of one and for a model without trainable parameters.
+  [[nodiscard]] bool is_active() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace accelerate

@@ -1,0 +1,84 @@
+// accelerate/comm/process_group_impl.h: what a ProcessGroup owns, and the few
+// transfers that all collectives are made of.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "accelerate/comm/collectives.h"
+#include "accelerate/comm/comm_failure.h"
+#include "accelerate/comm/process_group.h"
+
+namespace accelerate {
+namespace comm {
+
+/// Moves tensors between ranks; throws whatever the backend throws.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  /// Device of the small messages that our own protocol sends.
+  [[nodiscard]] virtual c10::Device control_device() const = 0;
+  /// `output` is contiguous and world times as large as `input`.
+  virtual void all_gather(
+      const at::Tensor& output,
+      const at::Tensor& input) = 0;
+  /// In place; kMean sums, the caller divides.
+  virtual void all_reduce(const at::Tensor& tensor, Reduction reduction) = 0;
+  /// In place.
+  virtual void broadcast(const at::Tensor& tensor, int from_rank) = 0;
+  /// All of one device; mixed dtypes are allowed. In place.
+  virtual void broadcast_coalesced(
+      const std::vector<at::Tensor>& tensors,
+      int from_rank) = 0;
+  [[nodiscard]] virtual c10::intrusive_ptr<c10d::ProcessGroup> c10d_group() = 0;
+};
+
+} // namespace comm
+
+struct ProcessGroup::Impl {
+  int global_rank = 0;
+  int world_size = 1;
+  std::chrono::milliseconds timeout = std::chrono::minutes(30);
+  /// Null in a world of one and after shutdown.
+  std::unique_ptr<comm::Transport> transport;
+  bool is_shut_down = false;
+
+  /// Throws CommError when an earlier operation failed or the group was shut
+  /// down.
+  void check_usable(std::string_view where) const;
+  void mark_broken(const std::string& reason);
+  [[nodiscard]] bool is_broken() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::string broken_reason_; // empty: usable
+};
+
+namespace comm {
+
+/// Runs one transfer (or a few that belong together): every exception but our
+/// own marks the group broken and leaves as CommError with the original nested.
+void run_transfer(
+    const ProcessGroup& group,
+    std::string_view where,
+    const std::function<void(Transport&)>& transfer);
+
+/// The cause in plain words, with the first line of the original message.
+[[nodiscard]] std::string describe_failure(
+    const std::exception& error,
+    std::chrono::milliseconds timeout);
+
+/// True for exceptions thrown by Gloo, NCCL, a store, or c10d itself.
+[[nodiscard]] bool is_comm_failure(const std::exception& error);
+
+} // namespace comm
+} // namespace accelerate

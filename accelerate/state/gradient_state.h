@@ -1,0 +1,61 @@
+// accelerate/state/gradient_state.h: what the optimiser, the scheduler and the
+// metrics have to know about the step: do gradients synchronise now, and which
+// loader is being iterated.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "accelerate/api.h"
+
+namespace accelerate {
+
+/// A loader that is being iterated, as the step sees it.
+class ACCELERATE_API ActiveLoader {
+ public:
+  virtual ~ActiveLoader();
+
+  /// True from the moment the last batch was handed out.
+  [[nodiscard]] virtual bool end_of_dataloader() const = 0;
+  /// Samples of the last global batch that are real when the data does not
+  /// fill it: 0 when it does, -1 when unknown.
+  [[nodiscard]] virtual std::int64_t remainder() const = 0;
+  /// Samples of the current batch on this rank that are not repetitions added
+  /// to make batches even; -1 when unknown.
+  [[nodiscard]] virtual std::int64_t valid_samples() const = 0;
+};
+
+/// State of the current training step. One object is shared by everything that
+/// one Accelerator prepared. Thread-safety: safe.
+class ACCELERATE_API GradientState {
+ public:
+  /// True when this backward's gradients are averaged over the ranks and the
+  /// optimiser may step.
+  [[nodiscard]] bool sync_gradients() const;
+  void set_sync_gradients(bool sync);
+
+  /// Makes `loader` the active one until it is removed or destroyed. Loaders
+  /// nest: the one added last is active. Adding it again moves it to the top.
+  void push_loader(const std::shared_ptr<const ActiveLoader>& loader);
+  /// Removes `loader` wherever it is; does nothing when it is not there.
+  void remove_loader(const ActiveLoader* loader);
+
+  /// The innermost loader being iterated, or null.
+  [[nodiscard]] std::shared_ptr<const ActiveLoader> active_loader() const;
+  /// Of the active loader; false outside a loader.
+  [[nodiscard]] bool end_of_dataloader() const;
+  /// Of the active loader; -1 outside a loader.
+  [[nodiscard]] std::int64_t remainder() const;
+  /// Of the active loader; -1 outside a loader.
+  [[nodiscard]] std::int64_t valid_samples() const;
+
+ private:
+  mutable std::mutex mutex_;
+  bool sync_gradients_ = true;
+  // Innermost last. A loader that died without being removed is skipped.
+  std::vector<std::weak_ptr<const ActiveLoader>> loaders_;
+};
+
+} // namespace accelerate
