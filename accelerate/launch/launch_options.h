@@ -1,0 +1,69 @@
+// accelerate/launch/launch_options.h: what to start, how often, and what to do
+// when it fails.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "accelerate/api.h"
+
+namespace accelerate {
+
+/// Where the ranks' output goes.
+enum class RankOutput {
+  /// To the launcher's own streams in whole lines, `[rank 1] ` before those of
+  /// ranks other than 0; docs/launch.md#output has the exact rules.
+  kForward,
+  /// Into RankOutcome::out and ::err, for programs that look at it.
+  kCapture,
+};
+
+/// What happens to the others when a rank fails.
+enum class OnFailure {
+  kEndOthers, ///< SIGTERM, after the grace time SIGKILL
+  kLetOthersRun, ///< until they end or the deadline passes
+};
+
+/// What the launcher does with signals sent to itself.
+enum class LauncherSignals {
+  /// INT, TERM, HUP, USR1, USR2 go to the ranks; a second INT or TERM ends them
+  /// at once. Needs a program without other threads that accept signals.
+  kForward,
+  kLeaveAlone,
+};
+
+/// Ranks on one machine can be no more than this.
+inline constexpr int kMaxLocalRanks = 1024;
+
+/// A job of ranks on this machine.
+struct ACCELERATE_API LaunchOptions {
+  /// A path, a name looked up in PATH, or a Python script ending in `.py`.
+  std::string program{};
+  std::vector<std::string> args{};
+  /// Ranks to start, 1 to kMaxLocalRanks.
+  int num_processes = 1;
+  /// Ranks must not use an accelerator (ACCELERATE_USE_CPU=true).
+  bool cpu = false;
+  /// Set for every rank over what the launcher's own environment says. The
+  /// variables of the protocol itself cannot be changed.
+  std::map<std::string, std::string> environment{};
+
+  OnFailure on_failure = OnFailure::kEndOthers;
+  /// Between SIGTERM and SIGKILL.
+  std::chrono::milliseconds grace{10'000};
+  /// All ranks are killed when the job takes longer; 0: no limit.
+  std::chrono::milliseconds deadline{0};
+  /// Ranks (expected to hang) that are killed as soon as all others ended.
+  std::vector<int> ranks_not_awaited{};
+  RankOutput output = RankOutput::kForward;
+  /// Per rank and stream; what comes after is dropped.
+  std::size_t capture_bytes = std::size_t{4} << 20;
+  LauncherSignals signals = LauncherSignals::kForward;
+
+  /// @throws ConfigError naming field, value and limit.
+  void validate() const;
+};
+
+} // namespace accelerate

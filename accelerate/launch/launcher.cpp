@@ -1,0 +1,431 @@
+// accelerate/launch/launcher.cpp: one loop over processes, pipes and signals.
+#include "accelerate/launch/launcher.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "accelerate/error.h"
+#include "accelerate/launch/guardian.h"
+#include "accelerate/launch/job_report.h"
+#include "accelerate/launch/rank_process.h"
+#include "accelerate/launch/rank_streams.h"
+#include "accelerate/launch/rank_variables.h"
+#include "accelerate/launch/signals.h"
+#include "accelerate/launch/store_socket.h"
+
+namespace accelerate {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using launch::Group;
+using launch::RankProcess;
+
+/// One job while it runs.
+class Job {
+ public:
+  Job(const LaunchOptions& options, const launch::Command& command)
+      : options_(options),
+        command_(command),
+        signals_(options.signals),
+        streams_(options),
+        started_(Clock::now()),
+        ranks_(static_cast<std::size_t>(options.num_processes)) {}
+
+  LaunchResult run();
+
+ private:
+  struct Rank {
+    RankProcess process;
+    RankOutcome outcome;
+    bool is_running = false;
+    bool is_signalled = false;
+  };
+
+  void start_ranks();
+  void start_rank(
+      int rank,
+      const launch::Environment& job,
+      const launch::StoreSocket& store,
+      int null_fd);
+  [[nodiscard]] std::vector<pid_t> own_groups() const;
+
+  void wait_for_something();
+  [[nodiscard]] int poll_timeout() const;
+  void handle_signals();
+  void forward(const launch::SignalScope::Arrived& arrived);
+  void handle_endings();
+  void note_ending(Rank& rank, const launch::Ending& ending);
+  void fail(Rank& rank);
+  void check_clocks();
+  void end_unawaited();
+
+  /// SIGTERM now, SIGKILL after the grace time.
+  void end_others();
+  void kill_all();
+  void start_grace();
+  [[nodiscard]] std::vector<int> running_ranks() const;
+  [[nodiscard]] bool is_over() const;
+  [[nodiscard]] LaunchResult finish();
+  [[nodiscard]] int exit_code() const;
+
+  const LaunchOptions& options_;
+  const launch::Command& command_;
+  // Before everything that writes or starts: restores the signal mask last.
+  launch::SignalScope signals_;
+  launch::RankStreams streams_;
+  Clock::time_point started_;
+  std::vector<Rank> ranks_; // [global_rank]
+  std::unique_ptr<launch::Guardian> guardian_;
+  std::vector<pollfd> polled_;
+
+  std::optional<int> first_failed_rank_;
+  std::optional<int> interrupted_by_;
+  std::optional<Clock::time_point> kill_at_;
+  bool deadline_passed_ = false;
+};
+
+void Job::start_rank(
+    int rank,
+    const launch::Environment& job,
+    const launch::StoreSocket& store,
+    int null_fd) {
+  const launch::Environment environment = launch::rank_variables(
+      job, rank, store.fd ? std::optional(store.fd.get()) : std::nullopt);
+  const launch::RankStreams::RankEnds ends = streams_.open(rank);
+  // Reading from a terminal is allowed to its foreground group alone.
+  const bool reads_terminal = rank == 0 &&
+      options_.output == RankOutput::kForward && ::isatty(STDIN_FILENO) == 1;
+  Rank& entry = ranks_[static_cast<std::size_t>(rank)];
+  entry.process = RankProcess::spawn(
+      {.command = command_,
+       .environment = environment,
+       .signal_mask = signals_.original_mask(),
+       .stdin_fd = rank == 0 ? -1 : null_fd,
+       .stdout_fd = ends.out.get(),
+       .stderr_fd = ends.err.get(),
+       .kept_fd = rank == 0 ? store.fd.get() : -1,
+       .group = reads_terminal ? Group::kLaunchers : Group::kOwn});
+  entry.is_running = true;
+  entry.outcome.global_rank = rank;
+  entry.outcome.pid = entry.process.pid();
+}
+
+void Job::start_ranks() {
+  const launch::FileDescriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  launch::StoreSocket store = launch::open_store_socket();
+  if (options_.num_processes == 1) {
+    // Nobody to meet: leave the port, just seen free, to the program.
+    store.fd.reset();
+  }
+  const launch::Environment job = launch::job_variables(
+      options_, launch::current_environment(), store.port);
+  for (int rank = 0; rank < options_.num_processes; ++rank) {
+    start_rank(rank, job, store, null.get());
+  }
+  guardian_ = std::make_unique<launch::Guardian>(own_groups());
+}
+
+std::vector<pid_t> Job::own_groups() const {
+  std::vector<pid_t> groups;
+  for (const Rank& rank : ranks_) {
+    if (rank.process.group() == Group::kOwn) {
+      groups.push_back(rank.process.pid());
+    }
+  }
+  return groups;
+}
+
+std::vector<int> Job::running_ranks() const {
+  std::vector<int> running;
+  for (const Rank& rank : ranks_) {
+    if (rank.is_running) {
+      running.push_back(rank.outcome.global_rank);
+    }
+  }
+  return running;
+}
+
+int Job::poll_timeout() const {
+  std::optional<Clock::time_point> next = kill_at_;
+  if (options_.deadline.count() > 0 && !deadline_passed_) {
+    const Clock::time_point deadline = started_ + options_.deadline;
+    next = next ? std::min(*next, deadline) : deadline;
+  }
+  if (!next) {
+    return -1;
+  }
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now());
+  constexpr std::chrono::milliseconds kMost{60'000};
+  return static_cast<int>(
+      std::clamp(left, std::chrono::milliseconds{0}, kMost).count());
+}
+
+void Job::wait_for_something() {
+  polled_.clear();
+  if (signals_.fd() >= 0) {
+    polled_.push_back({signals_.fd(), POLLIN, 0});
+  }
+  for (const Rank& rank : ranks_) {
+    if (rank.is_running) {
+      polled_.push_back({rank.process.pidfd(), POLLIN, 0});
+    }
+  }
+  streams_.add_to(polled_);
+  const int ready = ::poll(polled_.data(), polled_.size(), poll_timeout());
+  ACCELERATE_CHECK_INTERNAL(
+      ready >= 0 || errno == EINTR,
+      "launch.wait",
+      "poll: ",
+      describe_errno(errno));
+  if (ready <= 0) {
+    polled_.clear();
+  }
+}
+
+void Job::forward(const launch::SignalScope::Arrived& arrived) {
+  const int signal = arrived.signal;
+  const bool ends_job =
+      signal == SIGINT || signal == SIGTERM || signal == SIGHUP;
+  if (ends_job && interrupted_by_ && signal != SIGHUP) {
+    streams_.say(launch::notice(
+        launch::signal_name(signal) + " again: killing all ranks"));
+    kill_all();
+    return;
+  }
+  if (ends_job) {
+    interrupted_by_ = signal;
+    streams_.say(launch::notice(concat(
+        launch::signal_name(signal),
+        " passed on to the ranks; a second one kills them")));
+  }
+  for (const Rank& rank : ranks_) {
+    const bool has_it_already =
+        arrived.from_terminal && rank.process.group() == Group::kLaunchers;
+    if (!rank.is_running || has_it_already) {
+      continue;
+    }
+    // Ctrl-C reaches what a rank started too, as it does without a launcher.
+    if (signal == SIGINT) {
+      rank.process.send_to_group(signal);
+    } else {
+      rank.process.send(signal);
+    }
+  }
+}
+
+void Job::handle_signals() {
+  while (const auto arrived = signals_.next()) {
+    forward(*arrived);
+  }
+}
+
+void Job::note_ending(Rank& rank, const launch::Ending& ending) {
+  rank.is_running = false;
+  rank.outcome.exit_code = ending.exit_code;
+  rank.outcome.signal = ending.signal;
+  rank.outcome.ended_by_launcher = rank.is_signalled;
+  rank.outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(
+      Clock::now() - started_);
+  streams_.drain(rank.outcome.global_rank);
+}
+
+void Job::handle_endings() {
+  std::vector<Rank*> failed;
+  for (Rank& rank : ranks_) {
+    if (!rank.is_running) {
+      continue;
+    }
+    if (const auto ending = rank.process.peek_ending()) {
+      note_ending(rank, *ending);
+      if (!ending->is_success() && !rank.is_signalled) {
+        failed.push_back(&rank);
+      }
+    }
+  }
+  if (failed.empty()) {
+    return;
+  }
+  // Ranks that complain about a lost peer may be seen in the same moment as the
+  // one that was killed: name that one.
+  fail(**std::min_element(
+      failed.begin(), failed.end(), [](const Rank* a, const Rank* b) {
+        return a->outcome.signal.has_value() > b->outcome.signal.has_value();
+      }));
+}
+
+void Job::fail(Rank& rank) {
+  if (interrupted_by_) {
+    // Ranks end because they were asked to; the others get the grace time.
+    start_grace();
+    return;
+  }
+  if (first_failed_rank_) {
+    return;
+  }
+  first_failed_rank_ = rank.outcome.global_rank;
+  streams_.collect(rank.outcome);
+  streams_.say(launch::failure_report(rank.outcome, options_, running_ranks()));
+  if (options_.on_failure == OnFailure::kEndOthers) {
+    end_others();
+  }
+}
+
+void Job::start_grace() {
+  if (!kill_at_) {
+    kill_at_ = Clock::now() + options_.grace;
+  }
+}
+
+void Job::end_others() {
+  for (Rank& rank : ranks_) {
+    if (rank.is_running) {
+      rank.is_signalled = true;
+      rank.process.send(SIGTERM);
+      // A stopped process would sleep through its grace time.
+      rank.process.send(SIGCONT);
+    }
+  }
+  start_grace();
+}
+
+void Job::kill_all() {
+  for (Rank& rank : ranks_) {
+    if (rank.is_running) {
+      rank.is_signalled = true;
+      rank.process.send_to_group(SIGKILL);
+    }
+  }
+  kill_at_.reset();
+}
+
+void Job::end_unawaited() {
+  const std::vector<int>& unawaited = options_.ranks_not_awaited;
+  const auto is_awaited = [&](int rank) {
+    return std::find(unawaited.begin(), unawaited.end(), rank) ==
+        unawaited.end();
+  };
+  const std::vector<int> running = running_ranks();
+  if (!unawaited.empty() &&
+      std::none_of(running.begin(), running.end(), is_awaited)) {
+    kill_all();
+  }
+}
+
+void Job::check_clocks() {
+  const Clock::time_point now = Clock::now();
+  if (options_.deadline.count() > 0 && !deadline_passed_ &&
+      now >= started_ + options_.deadline) {
+    deadline_passed_ = true;
+    streams_.say(launch::notice(concat(
+        "the deadline of ",
+        options_.deadline.count(),
+        " ms passed: killing all ranks")));
+    kill_all();
+  }
+  if (kill_at_ && now >= *kill_at_) {
+    kill_all();
+  }
+}
+
+bool Job::is_over() const {
+  if (!running_ranks().empty()) {
+    return false;
+  }
+  // All that is left is output; somebody who interrupts does not wait for it.
+  return interrupted_by_ || !streams_.has_unwritten();
+}
+
+int Job::exit_code() const {
+  if (deadline_passed_) {
+    return kDeadlineExitCode;
+  }
+  if (first_failed_rank_) {
+    return ranks_[static_cast<std::size_t>(*first_failed_rank_)]
+        .outcome.shell_code();
+  }
+  const bool all_succeeded =
+      std::all_of(ranks_.begin(), ranks_.end(), [](const Rank& rank) {
+        return rank.outcome.is_success();
+      });
+  return interrupted_by_ && !all_succeeded ? 128 + *interrupted_by_ : 0;
+}
+
+LaunchResult Job::finish() {
+  LaunchResult result;
+  result.exit_code = exit_code();
+  result.first_failed_rank = first_failed_rank_;
+  result.deadline_passed = deadline_passed_;
+  for (Rank& rank : ranks_) {
+    streams_.collect(rank.outcome);
+    result.ranks.push_back(std::move(rank.outcome));
+  }
+  return result;
+}
+
+LaunchResult Job::run() {
+  start_ranks();
+  while (!is_over()) {
+    wait_for_something();
+    handle_signals();
+    streams_.handle(polled_);
+    handle_endings();
+    end_unawaited();
+    check_clocks();
+    if (running_ranks().empty()) {
+      // What ranks left behind ends with the job; then no pipe has a writer.
+      for (Rank& rank : ranks_) {
+        rank.process.reap();
+      }
+      streams_.close_all();
+    }
+  }
+  return finish();
+}
+
+} // namespace
+
+struct Launcher::Impl {
+  LaunchOptions options;
+  launch::Command command;
+};
+
+Launcher::Launcher(LaunchOptions options) {
+  options.validate();
+  const auto own = options.environment;
+  launch::Command command = launch::resolve_command(
+      options.program,
+      options.args,
+      [&own, process = process_environment()](const std::string& name) {
+        const auto found = own.find(name);
+        return found == own.end() ? process(name)
+                                  : std::optional(found->second);
+      });
+  impl_ = std::make_unique<Impl>(Impl{std::move(options), std::move(command)});
+}
+
+Launcher::~Launcher() = default;
+
+LaunchResult Launcher::run() {
+  return Job(impl_->options, impl_->command).run();
+}
+
+int launch_job(const LaunchOptions& options) {
+  constexpr int kUsageError = 2;
+  try {
+    return Launcher(options).run().exit_code;
+  } catch (const ProgramError& error) {
+    std::fputs(launch::notice(error.what()).c_str(), stderr);
+    return error.exit_code();
+  } catch (const ConfigError& error) {
+    std::fputs(launch::notice(error.what()).c_str(), stderr);
+    return kUsageError;
+  }
+}
+
+} // namespace accelerate

@@ -1,0 +1,76 @@
+// accelerate/launch/rank_streams.h: from the pipes of the ranks to the
+// launcher's own streams, line by line.
+#pragma once
+
+#include <poll.h>
+
+#include <array>
+#include <vector>
+
+#include "accelerate/launch/file_descriptor.h"
+#include "accelerate/launch/launcher.h"
+#include "accelerate/launch/line_splitter.h"
+#include "accelerate/launch/line_tail.h"
+#include "accelerate/launch/output_queue.h"
+
+namespace accelerate::launch {
+
+/// Reads every rank's standard output and error and passes whole lines on.
+class RankStreams {
+ public:
+  explicit RankStreams(const LaunchOptions& options);
+
+  /// The rank's ends of its pipes; an empty one where the rank inherits the
+  /// launcher's stream. The caller closes them after the rank started.
+  struct RankEnds {
+    FileDescriptor out;
+    FileDescriptor err;
+  };
+  /// @throws ConfigError when there are no descriptors left.
+  [[nodiscard]] RankEnds open(int rank);
+
+  /// Adds what there is to wait for.
+  void add_to(std::vector<pollfd>& polled) const;
+  /// Reads and writes what poll() found ready.
+  void handle(const std::vector<pollfd>& polled);
+
+  /// Passes on all that the rank has written by now, also an unfinished line.
+  void drain(int rank);
+  /// The launcher's own words, on standard error.
+  void say(const std::string& text);
+  /// Moves tail and captured output of the rank into its outcome.
+  void collect(RankOutcome& outcome) const;
+
+  [[nodiscard]] bool has_unwritten() const;
+  /// Everything that ranks could still write has been read; close the pipes.
+  void close_all();
+
+ private:
+  enum Which { kOut, kErr };
+  struct Stream {
+    int rank;
+    Which which;
+    FileDescriptor fd;
+    LineSplitter splitter;
+    std::string captured;
+  };
+
+  [[nodiscard]] bool inherits(int rank, Which which) const;
+  FileDescriptor open_pipe(int rank, Which which);
+  OutputQueue& queue(Which which);
+  [[nodiscard]] const OutputQueue& queue(Which which) const;
+  /// @return false at the end of the stream or when nothing is there now
+  bool read_once(Stream& stream);
+  void pass_on(Stream& stream, std::string_view line);
+  void flush(Stream& stream);
+
+  const LaunchOptions& options_;
+  OutputQueue out_;
+  OutputQueue err_;
+  bool is_one_stream_;
+  std::vector<Stream> streams_;
+  std::vector<LineTail> tails_; // [rank]
+  std::string buffer_;
+};
+
+} // namespace accelerate::launch

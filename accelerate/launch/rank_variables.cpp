@@ -1,0 +1,93 @@
+// accelerate/launch/rank_variables.cpp: writes what config/rank_environment
+// reads.
+#include "accelerate/launch/rank_variables.h"
+
+#include <net/if.h>
+#include <unistd.h>
+
+#include <string_view>
+#include <utility>
+
+#include "accelerate/launch/cpu_count.h"
+#include "accelerate/version.h"
+
+namespace accelerate::launch {
+namespace {
+
+/// Says where another launcher, outside ours, put this process.
+bool is_outer_launchers(std::string_view name) {
+  for (const std::string_view known :
+       {"GROUP_WORLD_SIZE",
+        "ROLE_RANK",
+        "ROLE_WORLD_SIZE",
+        "ROLE_NAME",
+        "NODE_RANK",
+        "ACCELERATE_STORE_FD"}) {
+    if (name == known) {
+      return true;
+    }
+  }
+  return name.starts_with("TORCHELASTIC_");
+}
+
+} // namespace
+
+Environment current_environment() {
+  Environment variables;
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string_view::npos && equals > 0) {
+      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return variables;
+}
+
+Environment job_variables(
+    const LaunchOptions& options,
+    Environment base,
+    std::uint16_t port) {
+  Environment variables = std::move(base);
+  const auto set = [&](const char* name, std::string value) {
+    variables.insert_or_assign(name, std::move(value));
+  };
+  for (const auto& [name, value] : options.environment) {
+    set(name.c_str(), value);
+  }
+  std::erase_if(variables, [](const auto& entry) {
+    return is_outer_launchers(entry.first);
+  });
+  if (!variables.contains("OMP_NUM_THREADS")) {
+    const int threads = threads_per_rank(options.num_processes);
+    set("OMP_NUM_THREADS", std::to_string(threads));
+  }
+  // Gloo would take the address of the host name, which others can reach.
+  if (::if_nametoindex("lo") != 0) {
+    variables.try_emplace("GLOO_SOCKET_IFNAME", "lo");
+  }
+  if (options.cpu) {
+    set("ACCELERATE_USE_CPU", "true");
+  }
+  set("ACCELERATE_LAUNCHER", ACCELERATE_VERSION_STRING);
+  set("WORLD_SIZE", std::to_string(options.num_processes));
+  set("LOCAL_WORLD_SIZE", std::to_string(options.num_processes));
+  set("GROUP_RANK", "0");
+  set("MASTER_ADDR", "127.0.0.1");
+  set("MASTER_PORT", std::to_string(port));
+  return variables;
+}
+
+Environment
+rank_variables(const Environment& job, int rank, std::optional<int> store_fd) {
+  Environment variables = job;
+  variables.insert_or_assign("RANK", std::to_string(rank));
+  variables.insert_or_assign("LOCAL_RANK", std::to_string(rank));
+  if (rank == 0 && store_fd) {
+    variables.insert_or_assign(
+        "ACCELERATE_STORE_FD", std::to_string(*store_fd));
+  }
+  return variables;
+}
+
+} // namespace accelerate::launch

@@ -1,0 +1,171 @@
+// tests/support/rank_actor.cpp: a rank that does what a launcher test asks for.
+//
+//   rank_actor action…   every rank does the actions in order
+//   rank_actor 1:action  only rank 1 does it
+//
+// Actions: exit=N, signal=N, stop, sleep=MS, out=TEXT, err=TEXT, env=NAME, fds,
+// stdin, pid, ignore-term, catch=N (exit 40 + N on signal N), echo-signals
+// (print each signal's name), megabytes=N, spawn (a child that sleeps in the
+// rank's group; prints its pid), ready=FILE (appends a line with rank and pid).
+// Escapes in TEXT: \n and \r.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <map>
+#include <string>
+
+namespace {
+
+std::string value_of(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+void write_all(int fd, const std::string& text) {
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t wrote = ::write(fd, text.data() + done, text.size() - done);
+    if (wrote < 0) {
+      std::_Exit(99);
+    }
+    done += static_cast<std::size_t>(wrote);
+  }
+}
+
+std::string unescape(std::string text) {
+  for (const auto& [from, to] : {std::pair{"\\n", "\n"}, {"\\r", "\r"}}) {
+    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos;) {
+      text.replace(at, 2, to);
+    }
+  }
+  return text;
+}
+
+void sleep_ms(long ms) {
+  timespec left{ms / 1000, ms % 1000 * 1'000'000};
+  while (::nanosleep(&left, &left) != 0) {
+  }
+}
+
+void print_fds() {
+  for (int fd = 0; fd < 1024; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) {
+      write_all(1, "fd " + std::to_string(fd) + '\n');
+    }
+  }
+}
+
+void exit_on(int signal) {
+  struct sigaction action {};
+  action.sa_handler = [](int number) { ::_exit(40 + number); };
+  ::sigaction(signal, &action, nullptr);
+}
+
+void echo_signals() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) {
+    struct sigaction action {};
+    action.sa_flags = SA_RESTART;
+    action.sa_handler = [](int number) {
+      const char* name = ::sigabbrev_np(number);
+      char line[32] = "got ";
+      std::strcat(std::strcat(line, name), "\n");
+      [[maybe_unused]] const auto wrote = ::write(1, line, std::strlen(line));
+    };
+    ::sigaction(signal, &action, nullptr);
+  }
+}
+
+void print_megabytes(long count) {
+  const std::string rank = value_of("RANK");
+  std::string block;
+  while (block.size() < 1'000'000) {
+    block += "rank " + rank + std::string(90, rank.empty() ? '?' : rank[0]);
+    block += '\n';
+  }
+  for (long i = 0; i < count; ++i) {
+    write_all(1, block);
+  }
+}
+
+void spawn_sleeper() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // Alone with its sleep; bounded in case nobody ends it.
+    sleep_ms(60'000);
+    ::_exit(0);
+  }
+  write_all(1, "child " + std::to_string(child) + '\n');
+}
+
+void announce(const std::string& path) {
+  const int fd =
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  write_all(fd, value_of("RANK") + ' ' + std::to_string(::getpid()) + '\n');
+  ::close(fd);
+}
+
+void print_stdin() {
+  char buffer[256];
+  const ssize_t got = ::read(0, buffer, sizeof buffer);
+  write_all(1, "stdin " + std::to_string(got) + '\n');
+}
+
+void act(const std::string& action) {
+  const std::size_t equals = action.find('=');
+  const std::string verb = action.substr(0, equals);
+  const std::string value =
+      equals == std::string::npos ? "" : action.substr(equals + 1);
+  const long number = std::atol(value.c_str());
+  const std::map<std::string, void (*)(const std::string&, long)> verbs{
+      {"exit", [](auto&, long n) { ::_exit(static_cast<int>(n)); }},
+      {"signal", [](auto&, long n) { ::raise(static_cast<int>(n)); }},
+      {"stop", [](auto&, long) { ::raise(SIGSTOP); }},
+      {"sleep", [](auto&, long n) { sleep_ms(n); }},
+      {"out", [](auto& text, long) { write_all(1, unescape(text)); }},
+      {"err", [](auto& text, long) { write_all(2, unescape(text)); }},
+      {"env",
+       [](auto& name, long) {
+         const char* set = std::getenv(name.c_str());
+         write_all(1, name + (set ? '=' + std::string(set) : " unset") + '\n');
+       }},
+      {"fds", [](auto&, long) { print_fds(); }},
+      {"stdin", [](auto&, long) { print_stdin(); }},
+      {"pid",
+       [](auto&, long) { write_all(1, std::to_string(::getpid()) + '\n'); }},
+      {"ignore-term", [](auto&, long) { ::signal(SIGTERM, SIG_IGN); }},
+      {"catch", [](auto&, long n) { exit_on(static_cast<int>(n)); }},
+      {"echo-signals", [](auto&, long) { echo_signals(); }},
+      {"megabytes", [](auto&, long n) { print_megabytes(n); }},
+      {"spawn", [](auto&, long) { spawn_sleeper(); }},
+      {"ready", [](auto& path, long) { announce(path); }}};
+  const auto found = verbs.find(verb);
+  if (found == verbs.end()) {
+    write_all(2, "rank_actor: unknown action '" + action + "'\n");
+    ::_exit(98);
+  }
+  found->second(value, number);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const std::string prefix = value_of("RANK") + ':';
+  for (int i = 1; i < argc; ++i) {
+    std::string action = argv[i];
+    const std::size_t digits = action.find_first_not_of("0123456789");
+    if (digits != 0 && digits != std::string::npos && action[digits] == ':') {
+      if (!action.starts_with(prefix)) {
+        continue;
+      }
+      action.erase(0, prefix.size());
+    }
+    act(action);
+  }
+  return 0;
+}
