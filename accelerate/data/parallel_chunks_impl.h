@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "accelerate/api.h"
+
 namespace accelerate::data {
 
 struct ChunkPlan {
@@ -19,7 +21,7 @@ struct ChunkPlan {
 /// after all threads have ended, so the report does not depend on timing.
 /// Blocking: until all chunks are done.
 /// @throws ConfigError when chunk_rows < 1 or num_threads < 0.
-void parallel_chunks(
+ACCELERATE_API void parallel_chunks(
     const ChunkPlan& plan,
     const std::function<
         void(std::int64_t chunk, std::int64_t begin, std::int64_t end)>& f);

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "accelerate/api.h"
 #include "accelerate/nested/batch.h"
 
 namespace accelerate::data {
@@ -24,7 +25,7 @@ struct PrefetchPlan {
 /// Makes batch 0, 1, … num_batches - 1 on threads, at most `capacity` ahead of
 /// the one that was taken last. The destructor stops and joins the threads; it
 /// waits for at most one batch of each.
-class Prefetch {
+class ACCELERATE_API Prefetch {
  public:
   /// Makes batch `index` on thread `thread`.
   using Make = std::function<Batch(int thread, std::int64_t index)>;
