@@ -343,7 +343,7 @@ bool Job::is_over() const {
 
 int Job::exit_code() const {
   if (deadline_passed_) {
-    return kDeadlineExitCode;
+    return kExitDeadline;
   }
   if (first_failed_rank_) {
     return ranks_[static_cast<std::size_t>(*first_failed_rank_)]
@@ -353,7 +353,8 @@ int Job::exit_code() const {
       std::all_of(ranks_.begin(), ranks_.end(), [](const Rank& rank) {
         return rank.outcome.is_success();
       });
-  return interrupted_by_ && !all_succeeded ? 128 + *interrupted_by_ : 0;
+  return interrupted_by_ && !all_succeeded ? kExitSignal + *interrupted_by_
+                                           : kExitSuccess;
 }
 
 LaunchResult Job::finish() {
@@ -416,16 +417,18 @@ LaunchResult Launcher::run() {
 }
 
 int launch_job(const LaunchOptions& options) {
-  constexpr int kUsageError = 2;
+  int exit_code = kExitUsage;
   try {
-    return Launcher(options).run().exit_code;
+    Launcher launcher(options);
+    exit_code = kExitFailure;
+    return launcher.run().exit_code;
   } catch (const ProgramError& error) {
+    exit_code = error.exit_code();
     std::fputs(launch::notice(error.what()).c_str(), stderr);
-    return error.exit_code();
   } catch (const ConfigError& error) {
     std::fputs(launch::notice(error.what()).c_str(), stderr);
-    return kUsageError;
   }
+  return exit_code;
 }
 
 } // namespace accelerate

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "accelerate/api.h"
+#include "accelerate/launch/exit_code.h"
 #include "accelerate/launch/launch_options.h"
 
 namespace accelerate {
@@ -36,7 +37,7 @@ struct RankOutcome {
   }
   /// As a shell counts: the exit code, or 128 + signal.
   [[nodiscard]] int shell_code() const {
-    return exit_code ? *exit_code : 128 + signal.value_or(0);
+    return exit_code ? *exit_code : kExitSignal + signal.value_or(0);
   }
 };
 
@@ -44,15 +45,12 @@ struct RankOutcome {
 struct LaunchResult {
   /// 0 when every rank ended with 0; otherwise the code of the first rank that
   /// failed, 128 + signal after a forwarded INT, TERM or HUP, or
-  /// kDeadlineExitCode.
+  /// kExitDeadline.
   int exit_code = 0;
   std::optional<int> first_failed_rank;
   bool deadline_passed = false;
   std::vector<RankOutcome> ranks; // [global_rank]
 };
-
-/// As coreutils' timeout returns it.
-inline constexpr int kDeadlineExitCode = 124;
 
 /// Runs one job. The ranks meet on a socket of 127.0.0.1 that rank 0 inherits;
 /// nothing listens beyond this machine. They die with the thread that runs the
@@ -78,8 +76,8 @@ class ACCELERATE_API Launcher {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Runs the job and prints errors that keep it from starting as one line.
-/// @return what the calling program should exit with
+/// Runs the job and prints an error that keeps it from running as one line.
+/// @return an ExitCode or the code of the first rank that failed
 [[nodiscard]] ACCELERATE_API int launch_job(const LaunchOptions& options);
 
 } // namespace accelerate

@@ -9,7 +9,7 @@
 namespace accelerate::launch {
 namespace {
 
-[[noreturn]] void fail(int exit_code, const std::string& what) {
+[[noreturn]] void fail(ExitCode exit_code, const std::string& what) {
   throw ProgramError(error_message("launch.program", what), exit_code);
 }
 
@@ -28,12 +28,12 @@ int why_not(const std::string& path, int access_mode) {
 void check_file(const std::string& path, int access_mode) {
   const int error = why_not(path, access_mode);
   if (error == ENOENT || error == ENOTDIR) {
-    fail(kNotFound, concat("'", path, "' does not exist"));
+    fail(kExitNotFound, concat("'", path, "' does not exist"));
   }
   if (error != 0) {
     const char* hint = error == EACCES ? "; is it executable?" : "";
     fail(
-        kNotExecutable,
+        kExitNotExecutable,
         concat("'", path, "' cannot be run: ", describe_errno(error), hint));
   }
 }
@@ -66,7 +66,7 @@ std::string find_interpreter(const EnvironmentLookup& lookup) {
   }
   const std::string found = find_in_path("python3", lookup);
   if (found.empty()) {
-    fail(kNotFound, "a .py script needs python3, which is not in PATH");
+    fail(kExitNotFound, "a .py script needs python3, which is not in PATH");
   }
   return found;
 }
@@ -86,7 +86,7 @@ Command resolve_command(
     const std::vector<std::string>& args,
     const EnvironmentLookup& lookup) {
   if (program.empty()) {
-    fail(kNotFound, "no program was given");
+    fail(kExitNotFound, "no program was given");
   }
   if (program.ends_with(".py")) {
     check_file(program, R_OK);
@@ -101,7 +101,7 @@ Command resolve_command(
   if (found.empty()) {
     const bool is_here = why_not("./" + program, F_OK) == 0;
     fail(
-        kNotFound,
+        kExitNotFound,
         concat(
             "'",
             program,

@@ -7,27 +7,25 @@
 #include "accelerate/api.h"
 #include "accelerate/config/rank_environment.h"
 #include "accelerate/error.h"
+#include "accelerate/launch/exit_code.h"
 
 namespace accelerate {
 
-/// The program to launch cannot be started. exit_code() is the shell's for the
-/// same case: 127 not found, 126 found but not executable.
+/// The program to launch cannot be started. exit_code() is kExitNotFound or
+/// kExitNotExecutable.
 class ACCELERATE_API ProgramError : public ConfigError {
  public:
-  ProgramError(const std::string& message, int exit_code)
+  ProgramError(const std::string& message, ExitCode exit_code)
       : ConfigError(message), exit_code_(exit_code) {}
-  [[nodiscard]] int exit_code() const {
+  [[nodiscard]] ExitCode exit_code() const {
     return exit_code_;
   }
 
  private:
-  int exit_code_;
+  ExitCode exit_code_;
 };
 
 namespace launch {
-
-inline constexpr int kNotExecutable = 126;
-inline constexpr int kNotFound = 127;
 
 /// What execve needs, apart from the environment.
 struct Command {

@@ -69,7 +69,7 @@ void become_program(const ChildPlan& plan) {
   }
   // The launcher may have died before the line above took effect.
   if (::getppid() != plan.parent) {
-    ::_exit(128 + SIGKILL);
+    ::_exit(kExitSignal + SIGKILL);
   }
   if (plan.own_group && ::setpgid(0, 0) != 0) {
     return;
@@ -94,7 +94,7 @@ void become_program(const ChildPlan& plan) {
   if (pid == 0) {
     become_program(plan);
     plan.error = errno;
-    ::_exit(kNotFound);
+    ::_exit(kExitNotFound);
   }
   return pid;
 }
@@ -127,7 +127,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
               "' cannot be run: ",
               describe_errno(error),
               hint)),
-      kNotExecutable);
+      kExitNotExecutable);
 }
 
 } // namespace

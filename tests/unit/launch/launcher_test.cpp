@@ -112,7 +112,7 @@ TEST(Launcher, KillsEverythingAtTheDeadline) {
        .args = {"ignore-term", "sleep=20000"},
        .deadline = 100ms});
   EXPECT_TRUE(result.deadline_passed);
-  EXPECT_EQ(result.exit_code, kDeadlineExitCode);
+  EXPECT_EQ(result.exit_code, kExitDeadline);
   for (const RankOutcome& rank : result.ranks) {
     EXPECT_EQ(rank.signal, SIGKILL);
     EXPECT_LT(rank.duration, 10s);
