@@ -113,7 +113,9 @@ void Tokenizer::Impl::truncate(
     return;
   }
   text::PairLengths keep = have;
-  if (options.truncation_strategy == TruncationStrategy::kLongestFirst) {
+  if (room == 0) {
+    keep = {}; // whatever the strategy
+  } else if (options.truncation_strategy == TruncationStrategy::kLongestFirst) {
     keep = sample.second ? text::longest_first(have, room)
                          : text::PairLengths{room, 0};
   } else {
