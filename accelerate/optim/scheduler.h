@@ -1,0 +1,71 @@
+// accelerate/optim/scheduler.h: moves the learning rates of an optimiser along
+// a schedule.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "accelerate/api.h"
+#include "accelerate/optim/optimizer.h"
+#include "accelerate/optim/schedules.h"
+
+namespace accelerate {
+
+/// A cheap, copyable handle; copies share the position. Making one sets the
+/// learning rates of step 0.
+class ACCELERATE_API Scheduler {
+ public:
+  /// Bound to no optimiser yet; Accelerator::prepare binds it to the one
+  /// beside it. Then every step() counts one batch of the unsharded loader.
+  explicit Scheduler(ScheduleFunction schedule);
+  /// Bound: every step() counts one step of the optimiser.
+  Scheduler(std::shared_ptr<Optimizer> optimizer, ScheduleFunction schedule);
+
+  /// Binds an unbound schedule.
+  /// @param inner_steps steps of the schedule in each step(), at least 1
+  /// @throws ConfigError when it is bound already.
+  void bind(std::shared_ptr<Optimizer> optimizer, int inner_steps);
+  [[nodiscard]] bool is_bound() const;
+
+  /// Call it once after each optimizer.step().
+  /// @throws ConfigError when it is bound to no optimiser.
+  void step();
+
+  /// Steps of the schedule so far.
+  [[nodiscard]] std::int64_t step_count() const;
+  /// Learning rate of every group as set last.
+  [[nodiscard]] std::vector<double> last_lr() const;
+
+  /// Continues at a position, as after that many steps of the schedule.
+  /// @param step_count at least 0
+  void set_step_count(std::int64_t step_count);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// The named schedule over an optimiser of any kind, prepared or not. Its steps
+/// are optimiser steps.
+/// @throws ConfigError as make_schedule().
+template <typename T>
+  requires requires(T& optimizer) { as_optimizer(optimizer); }
+[[nodiscard]] Scheduler get_scheduler(
+    std::string_view name,
+    T& optimizer,
+    const SchedulerOptions& options = {}) {
+  return Scheduler(as_optimizer(optimizer), make_schedule(name, options));
+}
+
+/// The named schedule without an optimiser, to be bound by prepare(). Its steps
+/// are batches of the unsharded loader, as scripts for the Python library count
+/// them.
+[[nodiscard]] inline Scheduler get_scheduler(
+    std::string_view name,
+    const SchedulerOptions& options) {
+  return Scheduler(make_schedule(name, options));
+}
+
+} // namespace accelerate
