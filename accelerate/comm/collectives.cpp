@@ -173,7 +173,7 @@ std::vector<std::int64_t> largest_sizes(
 at::Tensor pad_one(
     const at::Tensor& tensor,
     std::int64_t size,
-    const PadOptions& options) {
+    const PadAcrossOptions& options) {
   if (!has_dim(tensor, options.dim) || tensor.size(options.dim) == size) {
     return tensor;
   }
@@ -190,7 +190,7 @@ at::Tensor pad_one(
 /// What ranks must share before padding: everything but the padded dimension.
 std::string describe_for_padding(
     const std::vector<at::Tensor>& tensors,
-    const PadOptions& options) {
+    const PadAcrossOptions& options) {
   std::string text = concat("dim ", options.dim);
   for (const at::Tensor& tensor : tensors) {
     text += concat(
@@ -271,7 +271,7 @@ std::vector<at::Tensor> broadcast(
 std::vector<at::Tensor> pad_across_processes(
     const ProcessGroup& group,
     const std::vector<at::Tensor>& tensors,
-    const PadOptions& options) {
+    const PadAcrossOptions& options) {
   constexpr std::string_view kWhere = "comm.pad_across_processes";
   const std::string sizes = sizes_along(tensors, options.dim);
   const auto lengths = agree(

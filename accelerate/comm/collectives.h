@@ -21,7 +21,7 @@ namespace accelerate {
 
 enum class Reduction { kSum, kMean, kMax };
 
-struct PadOptions {
+struct PadAcrossOptions {
   /// Dimension to pad; negative counts from the end. Tensors without this
   /// dimension stay as they are.
   std::int64_t dim = 0;
@@ -51,7 +51,7 @@ ACCELERATE_API std::vector<at::Tensor> broadcast(
 ACCELERATE_API std::vector<at::Tensor> pad_across_processes(
     const ProcessGroup& group,
     const std::vector<at::Tensor>& tensors,
-    const PadOptions& options);
+    const PadAcrossOptions& options);
 
 /// `value` with its tensors replaced, in visiting order.
 template <TensorVisitable T>
@@ -114,7 +114,7 @@ template <TensorVisitable T>
 [[nodiscard]] T pad_across_processes(
     const ProcessGroup& group,
     const T& value,
-    const PadOptions& options = {}) {
+    const PadAcrossOptions& options = {}) {
   return comm::with_tensors(
       value, comm::pad_across_processes(group, tensors_of(value), options));
 }

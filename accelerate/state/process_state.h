@@ -19,7 +19,7 @@ struct ProcessStateOptions {
   /// Threads of this rank, at least 1. Unset: the variables
   /// ACCELERATE_NUM_CPU_THREADS_PER_PROCESS and OMP_NUM_THREADS, else the
   /// physical cores this process may use, divided by the ranks of this machine.
-  std::optional<int> num_threads;
+  std::optional<int> num_threads = std::nullopt;
 
   /// @throws ConfigError when num_threads is below 1.
   void validate() const;
