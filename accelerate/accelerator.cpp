@@ -1,0 +1,159 @@
+// accelerate/accelerator.cpp: the façade's state: who am I, the group, and what
+// was prepared.
+#include "accelerate/accelerator.h"
+
+#include <mutex>
+
+#include "accelerate/comm/trigger.h"
+
+namespace accelerate {
+namespace {
+
+/// The group of this process, shared by all its Accelerators and dropped with
+/// the last one.
+std::shared_ptr<ProcessGroup> join_group(
+    const ProcessState& state,
+    const AcceleratorOptions& options) {
+  static std::mutex mutex;
+  static std::weak_ptr<ProcessGroup> joined;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<ProcessGroup> group = joined.lock();
+  if (group == nullptr) {
+    group = std::make_shared<ProcessGroup>(ProcessGroup::create(
+        state.environment(),
+        {.timeout = options.timeout, .device_type = state.device().type()}));
+    joined = group;
+  }
+  return group;
+}
+
+Precision resolve_precision(const AcceleratorOptions& options) {
+  if (options.mixed_precision) {
+    return *options.mixed_precision;
+  }
+  const auto word = process_environment()("ACCELERATE_MIXED_PRECISION");
+  return word && !word->empty() ? parse_precision(*word) : Precision::kNo;
+}
+
+} // namespace
+
+void AcceleratorOptions::validate() const {
+  const Precision precision = resolve_precision(*this);
+  ACCELERATE_CHECK(
+      precision == Precision::kNo,
+      ConfigError,
+      "accelerator",
+      "mixed precision '",
+      to_string(precision),
+      "' is not supported yet; use 'no'");
+  ddp.validate();
+}
+
+struct Accelerator::Impl {
+  explicit Impl(const AcceleratorOptions& given)
+      : options(given),
+        state(ProcessState::initialize({.cpu = given.cpu})),
+        group(join_group(state, given)),
+        gradients(std::make_shared<GradientState>()),
+        registry(
+            *group,
+            {.device = state.device(),
+             .split_batches = given.dataloader.split_batches,
+             .even_batches = given.dataloader.even_batches,
+             .ddp = given.ddp,
+             .gradient_state = gradients}) {}
+
+  AcceleratorOptions options;
+  const ProcessState& state;
+  std::shared_ptr<ProcessGroup> group;
+  std::shared_ptr<GradientState> gradients;
+  prepare::Registry registry;
+  Trigger trigger;
+};
+
+Accelerator::Accelerator(const AcceleratorOptions& options) {
+  options.validate();
+  impl_ = std::make_unique<Impl>(options);
+}
+
+Accelerator::~Accelerator() = default;
+
+c10::Device Accelerator::device() const {
+  return impl_->state.device();
+}
+
+int Accelerator::num_processes() const {
+  return impl_->state.world_size();
+}
+
+int Accelerator::process_index() const {
+  return impl_->state.global_rank();
+}
+
+int Accelerator::local_process_index() const {
+  return impl_->state.local_rank();
+}
+
+bool Accelerator::is_main_process() const {
+  return impl_->state.is_main_process();
+}
+
+bool Accelerator::is_local_main_process() const {
+  return impl_->state.is_local_main_process();
+}
+
+bool Accelerator::is_last_process() const {
+  return impl_->state.is_last_process();
+}
+
+Precision Accelerator::mixed_precision() const {
+  return resolve_precision(impl_->options);
+}
+
+const ProcessGroup& Accelerator::process_group() const {
+  return *impl_->group;
+}
+
+const GradientState& Accelerator::gradient_state() const {
+  return *impl_->gradients;
+}
+
+void Accelerator::free_memory() {
+  impl_->registry.clear();
+}
+
+void Accelerator::backward(const at::Tensor& loss) {
+  step::backward(loss, impl_->registry.models());
+}
+
+void Accelerator::wait_for_everyone() const {
+  barrier(*impl_->group);
+}
+
+void Accelerator::set_trigger() {
+  impl_->trigger.set();
+}
+
+bool Accelerator::check_trigger() {
+  return impl_->trigger.check(*impl_->group);
+}
+
+ProgressBar Accelerator::progress(ProgressOptions options) const {
+  options.enabled = options.enabled && is_main_process();
+  return ProgressBar(options);
+}
+
+void Accelerator::end_training() {
+  barrier(*impl_->group);
+  impl_->group->shutdown();
+}
+
+prepare::Registry& Accelerator::registry() {
+  return impl_->registry;
+}
+
+bool Accelerator::default_placement() const {
+  return impl_->options.device_placement;
+}
+
+} // namespace accelerate

@@ -1,0 +1,265 @@
+// accelerate/accelerator.h: the façade: one object around a training loop.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "accelerate/api.h"
+#include "accelerate/comm/collectives.h"
+#include "accelerate/comm/exchange.h"
+#include "accelerate/comm/process_group.h"
+#include "accelerate/comm/process_order.h"
+#include "accelerate/comm/split.h"
+#include "accelerate/error.h"
+#include "accelerate/precision/precision.h"
+#include "accelerate/prepare/prepare.h"
+#include "accelerate/progress.h"
+#include "accelerate/state/process_state.h"
+#include "accelerate/step/backward.h"
+#include "accelerate/step/gather_for_metrics.h"
+
+namespace accelerate {
+
+/// How the loaders of a job are shared between ranks.
+struct DataLoaderConfiguration {
+  /// Each batch of the user's size is cut into one piece per rank, instead of
+  /// every rank taking batches of that size.
+  bool split_batches = false;
+  /// Ranks get equally many full batches; missing samples are taken from the
+  /// start again.
+  bool even_batches = true;
+};
+
+struct AcceleratorOptions {
+  /// Unset: ACCELERATE_MIXED_PRECISION, else no. Only kNo is supported so far.
+  std::optional<Precision> mixed_precision = std::nullopt;
+  /// Stay on the CPU although there is a GPU (also ACCELERATE_USE_CPU).
+  bool cpu = false;
+  /// Default of prepare(): move models and batches to the device.
+  bool device_placement = true;
+  DataLoaderConfiguration dataloader = {};
+  DistributedDataParallelOptions ddp = {};
+  /// Longest wait of one collective for the slowest rank.
+  std::chrono::milliseconds timeout = std::chrono::minutes(30);
+
+  /// @throws ConfigError for values out of range or not supported yet.
+  ACCELERATE_API void validate() const;
+};
+
+/// Finds the job this process belongs to, joins its process group, and
+/// surrounds the loop. Several may exist; they share the group.
+class ACCELERATE_API Accelerator {
+ public:
+  /// Collective: in a world larger than one, all ranks make one.
+  /// @throws ConfigError for contradicting surroundings or options; CommError
+  ///   when the group does not come together in time.
+  explicit Accelerator(const AcceleratorOptions& options = {});
+  /// Communicates nothing; see end_training().
+  ~Accelerator();
+  Accelerator(const Accelerator&) = delete;
+  Accelerator& operator=(const Accelerator&) = delete;
+
+  // --- who am I
+
+  [[nodiscard]] c10::Device device() const;
+  [[nodiscard]] int num_processes() const;
+  [[nodiscard]] int process_index() const;
+  [[nodiscard]] int local_process_index() const;
+  [[nodiscard]] bool is_main_process() const;
+  [[nodiscard]] bool is_local_main_process() const;
+  [[nodiscard]] bool is_last_process() const;
+  [[nodiscard]] Precision mixed_precision() const;
+  [[nodiscard]] const ProcessGroup& process_group() const;
+  [[nodiscard]] const GradientState& gradient_state() const;
+
+  // --- prepare
+
+  /// Takes torch::nn modules, optimisers (ours, or torch::optim as an lvalue),
+  /// schedules and loaders in any order; returns one handle for each in that
+  /// order (for a single object: its handle). Other objects and handles pass
+  /// through. An object prepared before gives an equal handle.
+  /// Collective: all ranks prepare the same objects in the same order.
+  /// @throws ConfigError for an optimiser without its model or that has
+  ///   stepped; CommError when models differ between ranks.
+  template <typename... T>
+  [[nodiscard]] decltype(auto) prepare(T&&... objects) {
+    return prepare_with(
+        {.device_placement = default_placement()},
+        std::forward<T>(objects)...);
+  }
+
+  /// prepare() with options.
+  template <typename... T>
+  [[nodiscard]] decltype(auto) prepare_with(
+      const PrepareOptions& options,
+      T&&... objects) {
+    static_assert(sizeof...(T) > 0, "prepare() needs at least one object");
+    return prepare::prepare_all(
+        registry(), options, std::forward<T>(objects)...);
+  }
+
+  /// The user's module behind a handle.
+  template <typename Module>
+  [[nodiscard]] std::shared_ptr<Module> unwrap_model(
+      const PreparedModel<Module>& model) const {
+    return model.module();
+  }
+
+  /// Forgets all prepared objects, so that their memory is freed once the
+  /// user's handles are gone.
+  void free_memory();
+
+  // --- step
+
+  /// Gradients of a scalar loss into the parameters, averaged over ranks.
+  /// Collective: when a model in the graph was armed by its forward.
+  void backward(const at::Tensor& loss);
+
+  /// While the guard lives, forwards of `model` do not arm the exchange:
+  /// gradients stay local and add up. Guards nest.
+  template <typename Module>
+  [[nodiscard]] GradientReducer::NoSync no_sync(
+      const PreparedModel<Module>& model) const {
+    return model.core()->reducer().no_sync();
+  }
+
+  // --- collectives; all ranks call them, in the same order
+
+  /// Tensors of all ranks, concatenated on dim 0 in the order of ranks.
+  template <TensorVisitable T>
+  [[nodiscard]] T gather(const T& value) const {
+    return accelerate::gather(process_group(), value);
+  }
+  /// As gather(), without the samples that even_batches repeated: each sample
+  /// of the dataset appears once. Call it once for each batch of a prepared
+  /// loader, with tensors whose dim 0 is the sample.
+  template <TensorVisitable T>
+  [[nodiscard]] T gather_for_metrics(const T& value) const {
+    return step::gather_for_metrics(
+        process_group(), gradient_state(), value);
+  }
+  template <TensorVisitable T>
+  [[nodiscard]] T reduce(
+      const T& value,
+      Reduction reduction = Reduction::kSum) const {
+    return accelerate::reduce(process_group(), value, reduction);
+  }
+  template <TensorVisitable T>
+  [[nodiscard]] T broadcast(const T& value, int from_process = 0) const {
+    return accelerate::broadcast(process_group(), value, from_process);
+  }
+  template <TensorVisitable T>
+  [[nodiscard]] T pad_across_processes(
+      const T& value,
+      const PadAcrossOptions& options = {}) const {
+    return accelerate::pad_across_processes(process_group(), value, options);
+  }
+  /// One JSON text from every rank, by rank.
+  [[nodiscard]] std::vector<std::string> gather_json(
+      const std::string& json) const {
+    return accelerate::gather_json(process_group(), json);
+  }
+  /// Rank `from_process`'s JSON text on every rank.
+  [[nodiscard]] std::string broadcast_json(
+      const std::string& json,
+      int from_process = 0) const {
+    return accelerate::broadcast_json(process_group(), json, from_process);
+  }
+  /// Waits until all ranks are here.
+  void wait_for_everyone() const;
+
+  /// Raises a flag on this rank; see check_trigger(). Not collective.
+  void set_trigger();
+  /// True on every rank when any rank raised its flag since the last check.
+  [[nodiscard]] bool check_trigger();
+
+  // --- who does what
+
+  /// Runs `f` on one rank only and returns its result there, nothing elsewhere.
+  template <typename F>
+  auto on_main_process(F&& f) const {
+    return run_if(is_main_process(), std::forward<F>(f));
+  }
+  template <typename F>
+  auto on_local_main_process(F&& f) const {
+    return run_if(is_local_main_process(), std::forward<F>(f));
+  }
+  template <typename F>
+  auto on_last_process(F&& f) const {
+    return run_if(is_last_process(), std::forward<F>(f));
+  }
+  template <typename F>
+  auto on_process(int process_index, F&& f) const {
+    return run_if(
+        this->process_index() == process_index, std::forward<F>(f));
+  }
+
+  /// Rank 0 runs `work` first; the others start when it is done: for files
+  /// that one process makes and the rest read. Collective.
+  /// @throws CommError on the waiting ranks when `work` threw on rank 0
+  void main_process_first(const std::function<void()>& work) const {
+    accelerate::main_process_first(process_group(), work);
+  }
+  /// The same with the first rank of each machine going first.
+  void local_main_process_first(const std::function<void()>& work) const {
+    run_in_order(
+        process_group(),
+        is_local_main_process() ? ProcessOrder::kFirst : ProcessOrder::kAfter,
+        work);
+  }
+
+  /// This rank's contiguous part; the first (size mod ranks) get one more.
+  template <typename T>
+  [[nodiscard]] T split_between_processes(
+      const T& values,
+      SplitPadding padding = SplitPadding::kNone) const {
+    return accelerate::split_between_processes(
+        process_group(), values, padding);
+  }
+
+  /// Prints one line to standard output on the local main process.
+  template <typename... Parts>
+  void print(const Parts&... parts) const {
+    if (is_local_main_process()) {
+      std::cout << (concat(parts...) + '\n') << std::flush;
+    }
+  }
+
+  /// A progress bar, drawn on the main process only.
+  [[nodiscard]] ProgressBar progress(ProgressOptions options) const;
+
+  /// Waits for everyone and leaves the group in order. Collective. Without it
+  /// the group is dropped when the last user of it dies.
+  void end_training();
+
+ private:
+  template <typename F>
+  static auto run_if(bool chosen, F&& f) {
+    using Result = std::invoke_result_t<F>;
+    if constexpr (std::is_void_v<Result>) {
+      if (chosen) {
+        std::forward<F>(f)();
+      }
+    } else {
+      return chosen ? std::optional<Result>(std::forward<F>(f)())
+                    : std::nullopt;
+    }
+  }
+
+  [[nodiscard]] prepare::Registry& registry();
+  [[nodiscard]] bool default_placement() const;
+
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace accelerate

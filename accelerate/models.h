@@ -1,0 +1,5 @@
+// accelerate/models.h: tokenizers and models in one include, for programs.
+#pragma once
+
+#include "accelerate/models/auto_model.h"
+#include "accelerate/text/tokenizer.h"

@@ -1,0 +1,73 @@
+// accelerate/prepare/registry.h: everything one Accelerator has prepared, and
+// the checks between models, optimisers, schedules and loaders.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <c10/core/Device.h>
+
+#include "accelerate/api.h"
+#include "accelerate/comm/gradient_reducer.h"
+#include "accelerate/comm/process_group.h"
+#include "accelerate/data/loader.h"
+#include "accelerate/optim/optimizer.h"
+#include "accelerate/optim/scheduler.h"
+#include "accelerate/prepare/model_core.h"
+#include "accelerate/state/gradient_state.h"
+
+namespace accelerate::prepare {
+
+struct RegistryOptions {
+  c10::Device device = c10::kCPU;
+  bool split_batches = false;
+  bool even_batches = true;
+  DistributedDataParallelOptions ddp;
+  /// Told which loader is being iterated.
+  std::shared_ptr<GradientState> gradient_state;
+};
+
+/// Adopts the user's objects. Preparing the same object again gives what was
+/// prepared before.
+class ACCELERATE_API Registry {
+ public:
+  Registry(ProcessGroup group, RegistryOptions options);
+
+  enum class Placement { kMove, kKeep }; ///< to the device, or where it is
+
+  /// Collective in a world larger than one.
+  std::shared_ptr<ModelCore> adopt_model(
+      ModelTensors tensors, Placement placement);
+
+  /// @throws ConfigError when a parameter belongs to no adopted model, or when
+  ///   the optimiser has already stepped.
+  std::shared_ptr<Optimizer> adopt_optimizer(
+      std::shared_ptr<Optimizer> optimizer);
+
+  /// Binds an unbound schedule to the one optimiser beside it.
+  /// @throws ConfigError when the schedule is unbound and there is not exactly
+  ///   one.
+  void adopt_scheduler(
+      Scheduler& scheduler,
+      std::span<const std::shared_ptr<Optimizer>> optimizers_beside);
+
+  /// This rank's share of the loader. All ranks shuffle with rank 0's seed.
+  /// Collective in a world larger than one.
+  DataLoader adopt_loader(const DataLoader& loader, Placement placement);
+
+  [[nodiscard]] std::span<const std::shared_ptr<ModelCore>> models() const {
+    return models_;
+  }
+
+  /// Forgets everything; handles stay valid.
+  void clear();
+
+ private:
+  ProcessGroup group_;
+  RegistryOptions options_;
+  std::vector<std::shared_ptr<ModelCore>> models_;
+  std::vector<std::shared_ptr<Optimizer>> optimizers_;
+};
+
+} // namespace accelerate::prepare
