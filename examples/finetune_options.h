@@ -1,0 +1,58 @@
+// examples/finetune_options.h: command line, stop-watch and report of
+// finetune_reviews, kept apart so that the loop reads by itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <accelerate/accelerate.h>
+
+namespace examples {
+
+/// What a run measured, the same on every rank.
+struct Report {
+  double seconds = 0;
+  double samples_per_second = 0;
+  double peak_megabytes = 0; ///< resident memory, the largest of all ranks
+};
+
+struct FinetuneOptions {
+  std::string model;
+  std::string train;
+  std::string test;
+  std::int64_t epochs = 2;
+  std::int64_t max_steps = 0; ///< 0: epochs decide
+  std::int64_t batch_size = 16; ///< per rank
+  std::int64_t max_length = 64;
+  double lr = 5e-5;
+  std::uint64_t seed = 0;
+  double min_accuracy = 0; ///< below: exit status 1
+  std::string json; ///< where rank 0 writes the report; empty: nowhere
+
+  /// Prints usage and exits with 64 when the arguments are wrong.
+  static FinetuneOptions parse(int argc, char** argv);
+
+  [[nodiscard]] std::int64_t total_steps(std::int64_t steps_per_epoch) const {
+    return max_steps > 0 ? max_steps : epochs * steps_per_epoch;
+  }
+  /// Prints the table, writes the JSON file; the exit status of the program.
+  [[nodiscard]] int finish(
+      const accelerate::Accelerator& accelerator,
+      double accuracy,
+      std::int64_t steps,
+      const Report& report) const;
+};
+
+/// Measures the training loop of all ranks.
+class Stopwatch {
+ public:
+  Stopwatch();
+  /// Collective. @param samples trained on this rank
+  [[nodiscard]] Report
+  stop(const accelerate::Accelerator& accelerator, std::int64_t samples) const;
+
+ private:
+  double start_;
+};
+
+} // namespace examples
