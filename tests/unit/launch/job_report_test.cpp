@@ -1,0 +1,81 @@
+// tests/unit/launch/job_report_test.cpp: what a failed rank's report says, and
+// in which order.
+#include "accelerate/launch/job_report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+namespace accelerate::launch {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::Not;
+using testing::StartsWith;
+
+RankOutcome outcome() {
+  RankOutcome failed;
+  failed.global_rank = 1;
+  failed.pid = 4711;
+  failed.duration = std::chrono::milliseconds{2500};
+  return failed;
+}
+
+TEST(JobReport, BeginsWithRankHostAndExitCode) {
+  RankOutcome failed = outcome();
+  failed.exit_code = 3;
+  failed.last_lines = {"one", "", "three"};
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  EXPECT_EQ(
+      failure_report(
+          failed, {.program = "./train", .num_processes = 3}, {0, 2}),
+      std::string("accelerate launch: rank 1 of 3 on ") + host +
+          " exited with code 3 (process 4711, after 2.5 s, program "
+          "'./train')\n"
+          "accelerate launch: last lines of rank 1:\n"
+          "  | one\n  | \n  | three\n"
+          "accelerate launch: ending ranks 0, 2 with SIGTERM, after 10 s "
+          "with SIGKILL\n");
+}
+
+TEST(JobReport, NamesTheSignal) {
+  RankOutcome failed = outcome();
+  failed.signal = SIGSEGV;
+  EXPECT_THAT(
+      failure_report(failed, {.program = "p", .num_processes = 2}, {}),
+      HasSubstr("was killed by SIGSEGV"));
+  failed.signal = SIGRTMIN + 5;
+  EXPECT_THAT(
+      failure_report(failed, {.program = "p", .num_processes = 2}, {}),
+      HasSubstr("was killed by signal "));
+}
+
+TEST(JobReport, LeavesOutWhatDoesNotHappen) {
+  RankOutcome failed = outcome();
+  failed.exit_code = 1;
+  const std::string report = failure_report(
+      failed,
+      {.program = "p",
+       .num_processes = 2,
+       .on_failure = OnFailure::kLetOthersRun},
+      {0});
+  EXPECT_THAT(report, Not(HasSubstr("ending")));
+  EXPECT_THAT(report, Not(HasSubstr("last lines")));
+}
+
+TEST(JobReport, ShortensLongListsOfRanks) {
+  RankOutcome failed = outcome();
+  failed.exit_code = 1;
+  EXPECT_THAT(
+      failure_report(
+          failed,
+          {.program = "p", .num_processes = 12},
+          {0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}),
+      HasSubstr("ending ranks 0, 2, 3, 4, 5, 6, 7, 8 and 3 more with"));
+}
+
+} // namespace
+} // namespace accelerate::launch

@@ -1,0 +1,107 @@
+// tests/unit/launch/program_test.cpp: programs that cannot be started first.
+#include "accelerate/launch/program.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <map>
+
+#include "tests/support/temp_dir.h"
+
+namespace accelerate::launch {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Variables = std::map<std::string, std::string>;
+
+EnvironmentLookup lookup_in(Variables variables) {
+  return [variables = std::move(variables)](const std::string& name) {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt
+                                    : std::optional(found->second);
+  };
+}
+
+/// A folder with an executable `tool`, a plain file `data` and a script.
+class Program : public testing::Test {
+ protected:
+  void SetUp() override {
+    add("tool", 0755);
+    add("data", 0644);
+    add("train.py", 0644);
+  }
+  std::string add(const std::string& name, mode_t mode) {
+    const std::string path = dir_ / name;
+    std::filesystem::create_directories(
+        std::filesystem::path(path).parent_path());
+    std::ofstream(path) << "#!/bin/true\n";
+    EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+    return path;
+  }
+  [[nodiscard]] EnvironmentLookup here() const {
+    return lookup_in({{"PATH", "/nonexistent::" + dir_.path().string()}});
+  }
+  void expect_error(
+      const std::string& program,
+      ExitCode code,
+      const std::string& words) {
+    try {
+      (void)resolve_command(program, {}, here());
+      ADD_FAILURE() << program << ": no error";
+    } catch (const ProgramError& error) {
+      EXPECT_EQ(error.exit_code(), code) << program;
+      EXPECT_THAT(error.what(), HasSubstr(words));
+    }
+  }
+  test::TempDir dir_;
+};
+
+TEST_F(Program, ExplainsWhatCannotBeRun) {
+  const std::string dir = dir_.path();
+  expect_error("", kExitNotFound, "no program");
+  expect_error("missing", kExitNotFound, "'missing' is not in PATH");
+  expect_error("data", kExitNotFound, "'data' is not in PATH");
+  expect_error(
+      dir + "/missing", kExitNotFound, dir + "/missing' does not exist");
+  expect_error(dir + "/data/x", kExitNotFound, "does not exist");
+  expect_error(dir + "/data", kExitNotExecutable, "is it executable?");
+  expect_error(dir + "/", kExitNotExecutable, "Is a directory");
+  expect_error(dir + "/missing.py", kExitNotFound, "missing.py");
+  expect_error(
+      dir + "/train.py", kExitNotFound, "python3, which is not in PATH");
+}
+
+TEST_F(Program, FindsProgramsInPath) {
+  const Command command = resolve_command("tool", {"-x", ""}, here());
+  EXPECT_EQ(command.path, dir_ / "tool");
+  EXPECT_THAT(command.argv, ElementsAre("tool", "-x", ""));
+}
+
+TEST_F(Program, TakesANameWithASlashAsAPath) {
+  const std::string path = dir_ / "tool";
+  const Command command = resolve_command(path, {}, lookup_in({}));
+  EXPECT_EQ(command.path, path);
+}
+
+TEST_F(Program, StartsScriptsWithTheActivePython) {
+  const std::string script = dir_ / "train.py";
+  const std::string from_path = add("python3", 0755);
+  EXPECT_THAT(
+      resolve_command(script, {"--lr", "1"}, here()).argv,
+      ElementsAre(from_path, script, "--lr", "1"));
+  const std::string conda = add("conda/bin/python", 0755);
+  const std::string venv = add("venv/bin/python", 0755);
+  Variables variables{{"PATH", dir_.path()}, {"CONDA_PREFIX", dir_ / "conda"}};
+  EXPECT_EQ(resolve_command(script, {}, lookup_in(variables)).path, conda);
+  variables["VIRTUAL_ENV"] = dir_ / "venv";
+  EXPECT_EQ(resolve_command(script, {}, lookup_in(variables)).path, venv);
+  // An environment that was deleted since.
+  variables["VIRTUAL_ENV"] = dir_ / "gone";
+  EXPECT_EQ(resolve_command(script, {}, lookup_in(variables)).path, conda);
+}
+
+} // namespace
+} // namespace accelerate::launch

@@ -1,0 +1,93 @@
+// tests/unit/launch/rank_variables_test.cpp: what ranks are told, and that
+// config/rank_environment understands it.
+#include "accelerate/launch/rank_variables.h"
+
+#include <gtest/gtest.h>
+
+#include "accelerate/config/rank_environment.h"
+#include "accelerate/launch/cpu_count.h"
+
+namespace accelerate::launch {
+namespace {
+
+Environment
+variables_of(const LaunchOptions& options, const Environment& base, int rank) {
+  return rank_variables(job_variables(options, base, 4242), rank, 7);
+}
+
+TEST(RankVariables, AreReadBackByTheRank) {
+  for (const int world : {1, 2, 3}) {
+    for (int rank = 0; rank < world; ++rank) {
+      const Environment variables =
+          variables_of({.program = "p", .num_processes = world}, {}, rank);
+      const RankEnvironment env = read_rank_environment(
+          [&](const std::string& name) -> std::optional<std::string> {
+            const auto found = variables.find(name);
+            return found == variables.end() ? std::nullopt
+                                            : std::optional(found->second);
+          });
+      EXPECT_EQ(env.origin, "accelerate");
+      EXPECT_EQ(env.global_rank, rank);
+      EXPECT_EQ(env.local_rank, rank);
+      EXPECT_EQ(env.world_size, world);
+      EXPECT_EQ(env.main_address, "127.0.0.1");
+      EXPECT_EQ(env.main_port, 4242);
+      EXPECT_EQ(
+          env.store_listen_fd, rank == 0 ? std::optional(7) : std::nullopt);
+      EXPECT_TRUE(env.is_one_machine);
+    }
+  }
+}
+
+TEST(RankVariables, ForgetLaunchersFurtherOutside) {
+  const Environment outer{
+      {"TORCHELASTIC_RUN_ID", "x"},
+      {"TORCHELASTIC_USE_AGENT_STORE", "True"},
+      {"GROUP_WORLD_SIZE", "2"},
+      {"NODE_RANK", "1"},
+      {"GROUP_RANK", "1"},
+      {"RANK", "9"},
+      {"ACCELERATE_STORE_FD", "5"},
+      {"KEPT", "yes"}};
+  const Environment variables =
+      variables_of({.program = "p", .num_processes = 2}, outer, 1);
+  EXPECT_FALSE(variables.contains("TORCHELASTIC_RUN_ID"));
+  EXPECT_FALSE(variables.contains("TORCHELASTIC_USE_AGENT_STORE"));
+  EXPECT_FALSE(variables.contains("GROUP_WORLD_SIZE"));
+  EXPECT_FALSE(variables.contains("NODE_RANK"));
+  EXPECT_FALSE(variables.contains("ACCELERATE_STORE_FD"));
+  EXPECT_EQ(variables.at("GROUP_RANK"), "0");
+  EXPECT_EQ(variables.at("RANK"), "1");
+  EXPECT_EQ(variables.at("KEPT"), "yes");
+}
+
+TEST(RankVariables, HaveDefaultsThatYield) {
+  const LaunchOptions options{.program = "p", .num_processes = 2};
+  Environment variables = variables_of(options, {}, 0);
+  EXPECT_EQ(
+      variables.at("OMP_NUM_THREADS"), std::to_string(threads_per_rank(2)));
+  EXPECT_EQ(variables.at("GLOO_SOCKET_IFNAME"), "lo");
+  EXPECT_FALSE(variables.contains("ACCELERATE_USE_CPU"));
+  variables = variables_of(
+      options, {{"OMP_NUM_THREADS", "5"}, {"GLOO_SOCKET_IFNAME", "eth9"}}, 0);
+  EXPECT_EQ(variables.at("OMP_NUM_THREADS"), "5");
+  EXPECT_EQ(variables.at("GLOO_SOCKET_IFNAME"), "eth9");
+}
+
+TEST(RankVariables, PutOptionsOverTheEnvironmentAndTheProtocolOverBoth) {
+  const Environment variables = variables_of(
+      {.program = "p",
+       .num_processes = 2,
+       .cpu = true,
+       .environment =
+           {{"OMP_NUM_THREADS", "3"}, {"RANK", "8"}, {"MASTER_PORT", "1"}}},
+      {{"OMP_NUM_THREADS", "5"}, {"ACCELERATE_USE_CPU", "false"}},
+      1);
+  EXPECT_EQ(variables.at("OMP_NUM_THREADS"), "3");
+  EXPECT_EQ(variables.at("RANK"), "1");
+  EXPECT_EQ(variables.at("MASTER_PORT"), "4242");
+  EXPECT_EQ(variables.at("ACCELERATE_USE_CPU"), "true");
+}
+
+} // namespace
+} // namespace accelerate::launch
