@@ -26,15 +26,6 @@ constexpr std::int64_t kProtocol = 1;
 constexpr std::int64_t kHeaderNumel = 4;
 static_assert(sizeof(Header) == kHeaderNumel * sizeof(std::int64_t));
 
-/// FNV-1a, 64 bits.
-std::uint64_t fingerprint(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  }
-  return hash;
-}
-
 std::vector<Header> exchange_headers(
     const ProcessGroup& group,
     std::string_view where,
@@ -54,14 +45,12 @@ std::vector<Header> exchange_headers(
   return headers;
 }
 
+/// Every rank says the same: what rank 0 has, and the first that differs.
 [[noreturn]] void throw_disagreement(
-    const ProcessGroup& group,
     const Intent& intent,
     const std::vector<std::string>& texts) {
-  const auto own = static_cast<std::size_t>(group.global_rank());
-  // Rank 0 is the reference; rank 0 itself names the first that differs.
   std::size_t other = 0;
-  while (other < texts.size() && texts[other] == texts[own]) {
+  while (other < texts.size() && texts[other] == texts[0]) {
     ++other;
   }
   ACCELERATE_CHECK_INTERNAL(
@@ -69,17 +58,23 @@ std::vector<Header> exchange_headers(
   throw CommError(error_message(
       intent.where,
       concat(
-          "ranks disagree: rank ",
-          std::min(own, other),
-          " has ",
-          texts[std::min(own, other)],
+          "ranks disagree: rank 0 has ",
+          texts[0],
           ", rank ",
-          std::max(own, other),
+          other,
           " has ",
-          texts[std::max(own, other)])));
+          texts[other])));
 }
 
 } // namespace
+
+std::uint64_t fingerprint(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : text) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  }
+  return hash;
+}
 
 std::vector<std::int64_t> agree(
     const ProcessGroup& group,
@@ -110,7 +105,7 @@ std::vector<std::int64_t> agree(
   }
   if (!is_equal) {
     throw_disagreement(
-        group, intent, exchange_texts(group, intent.where, text, lengths));
+        intent, exchange_texts(group, intent.where, text, lengths));
   }
   return payloads;
 }

@@ -29,6 +29,9 @@ struct Intent {
 std::vector<std::int64_t> // [global_rank]
 agree(const ProcessGroup& group, const Intent& intent);
 
+/// 64-bit hash of a text (FNV-1a): equal on all machines.
+std::uint64_t fingerprint(std::string_view text);
+
 /// `float32[2, 3] on cpu`.
 std::string describe(const at::Tensor& tensor);
 /// One description per tensor, separated by commas.

@@ -15,6 +15,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <future>
+#include <thread>
 #include <vector>
 
 namespace accelerate::comm {
@@ -24,6 +26,9 @@ using Clock = std::chrono::steady_clock;
 using StorePtr = c10::intrusive_ptr<c10d::Store>;
 
 constexpr std::string_view kWhere = "comm.create";
+
+/// Lets the store's own, more precise errors come first.
+constexpr std::chrono::milliseconds kSlack(500);
 
 std::string store_host(const RankEnvironment& environment) {
   const bool is_local =
@@ -165,11 +170,12 @@ class CheckIn {
   CheckIn(
       const RankEnvironment& environment,
       StorePtr store,
-      std::chrono::milliseconds timeout)
+      std::chrono::milliseconds timeout,
+      Clock::time_point deadline)
       : environment_(environment),
         store_(std::move(store)),
         timeout_(timeout),
-        deadline_(Clock::now() + timeout) {}
+        deadline_(deadline) {}
 
   void run() {
     const int rank = environment_.global_rank;
@@ -270,16 +276,15 @@ std::string attempt_of_job(const RankEnvironment& environment) {
   return process_environment()("TORCHELASTIC_RESTART_COUNT").value_or("0");
 }
 
-} // namespace
-
-c10::intrusive_ptr<c10d::Store> open_store(
+StorePtr join_job(
     const RankEnvironment& environment,
     std::chrono::milliseconds timeout) {
+  const Clock::time_point deadline = Clock::now() + timeout;
   auto store = c10::make_intrusive<c10d::PrefixStore>(
       concat("accelerate/", attempt_of_job(environment)),
       connect_store(environment, timeout));
   try {
-    CheckIn(environment, store, timeout).run();
+    CheckIn(environment, store, timeout, deadline).run();
   } catch (const ConfigError&) {
     throw;
   } catch (const CommError&) {
@@ -291,6 +296,29 @@ c10::intrusive_ptr<c10d::Store> open_store(
   }
   store->setTimeout(timeout);
   return store;
+}
+
+} // namespace
+
+c10::intrusive_ptr<c10d::Store> open_store(
+    const RankEnvironment& environment,
+    std::chrono::milliseconds timeout) {
+  // A stranger that holds the port and never answers would keep the store's
+  // client waiting for ever: it works on a thread that can be left behind.
+  std::packaged_task<StorePtr()> task(
+      [environment, timeout] { return join_job(environment, timeout); });
+  auto result = task.get_future();
+  std::thread(std::move(task)).detach();
+  ACCELERATE_CHECK(
+      result.wait_for(timeout + kSlack) == std::future_status::ready,
+      CommError,
+      kWhere,
+      "what listens at ",
+      store_address(environment),
+      " does not answer after ",
+      timeout.count(),
+      " ms; is it the store of this job?");
+  return result.get();
 }
 
 std::string address_towards(const RankEnvironment& environment) {

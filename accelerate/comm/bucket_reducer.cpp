@@ -1,0 +1,259 @@
+// accelerate/comm/bucket_reducer.cpp
+#include "accelerate/comm/bucket_reducer_impl.h"
+
+#include "accelerate/error.h"
+
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/distributed/c10d/logger.hpp>
+#include <torch/csrc/distributed/c10d/reducer.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <sstream>
+#include <type_traits>
+#include <unordered_set>
+
+namespace accelerate::comm {
+namespace {
+
+using Buckets = std::vector<std::vector<std::size_t>>;
+
+/// DDP's size of the first bucket: small, so that communication starts early.
+constexpr std::int64_t kFirstBucketBytes = 1024 * 1024;
+
+/// Opens what the base class keeps to itself and its Python wrapper knows by
+/// other means.
+class OpenReducer : public c10d::Reducer {
+ public:
+  using c10d::Reducer::Reducer;
+
+  bool is_armed() const {
+    const std::scoped_lock lock(mutex_);
+    return expect_autograd_hooks_;
+  }
+
+  bool is_first_iteration() const {
+    const std::scoped_lock lock(mutex_);
+    return num_iterations_ <= 1;
+  }
+
+  /// Empty when the last reduction is complete, else the base class's words.
+  std::string unfinished() {
+    const std::scoped_lock lock(mutex_);
+    try {
+      ensure_prior_reduction_finished();
+    } catch (const c10::Error& error) {
+      return error.what_without_backtrace();
+    }
+    return "";
+  }
+
+  /// The node of each parameter at which its gradients arrive.
+  std::unordered_set<torch::autograd::Node*> accumulators() const {
+    std::unordered_set<torch::autograd::Node*> nodes;
+    for (const auto& node : grad_accumulators_) {
+      nodes.insert(node.get());
+    }
+    return nodes;
+  }
+};
+
+/// Constructs the reducer whatever the number of arguments in this version of
+/// libtorch: 13 in 2.13, 12 and 11 in the versions before, 9 long ago.
+template <typename R, typename... First9>
+std::shared_ptr<R> construct(First9&&... first9) {
+  using Caps = std::vector<std::int64_t>;
+  if constexpr (std::is_constructible_v<R, First9..., bool, bool, Caps, bool>) {
+    return std::make_shared<R>(
+        std::forward<First9>(first9)...,
+        /*skip_all_reduce_unused_params=*/false,
+        /*use_python_reducer=*/false,
+        /*bucket_bytes_cap_list=*/Caps{},
+        /*batched_grad_copy=*/false);
+  } else if constexpr (std::
+                           is_constructible_v<R, First9..., bool, bool, Caps>) {
+    return std::make_shared<R>(
+        std::forward<First9>(first9)..., false, false, Caps{});
+  } else if constexpr (std::is_constructible_v<R, First9..., bool, bool>) {
+    return std::make_shared<R>(std::forward<First9>(first9)..., false, false);
+  } else {
+    return std::make_shared<R>(std::forward<First9>(first9)...);
+  }
+}
+
+std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& parameters) {
+  std::vector<at::Tensor> tensors;
+  tensors.reserve(parameters.size());
+  for (const NamedTensor& parameter : parameters) {
+    tensors.push_back(parameter.tensor);
+  }
+  return tensors;
+}
+
+std::int64_t bucket_bytes(const DistributedDataParallelOptions& options) {
+  return static_cast<std::int64_t>(options.bucket_cap_mb * 1024 * 1024);
+}
+
+/// The first assignment, as DDP makes it: one bucket when the buckets will be
+/// rebuilt anyway after the first backward. Gradients come last layer first.
+Buckets first_buckets(
+    const std::vector<at::Tensor>& tensors,
+    const DistributedDataParallelOptions& options) {
+  std::vector<std::size_t> limits;
+  if (options.static_graph || !options.find_unused_parameters) {
+    limits = {std::numeric_limits<int>::max()};
+  } else {
+    limits = {
+        static_cast<std::size_t>(kFirstBucketBytes),
+        static_cast<std::size_t>(bucket_bytes(options))};
+  }
+  Buckets buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(
+      tensors, limits, std::vector<bool>(tensors.size(), false)));
+  std::reverse(buckets.begin(), buckets.end());
+  return buckets;
+}
+
+std::shared_ptr<OpenReducer> make_reducer(
+    const ProcessGroup& group,
+    const std::vector<NamedTensor>& parameters,
+    const DistributedDataParallelOptions& options) {
+  std::vector<at::Tensor> tensors = tensors_of(parameters);
+  std::unordered_map<std::size_t, std::string> names;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    names[i] = parameters[i].name;
+  }
+  Buckets buckets = first_buckets(tensors, options);
+  std::vector<bool> expect_sparse(tensors.size(), false);
+  return construct<OpenReducer>(
+      std::move(tensors),
+      std::move(buckets),
+      group.c10d_group(),
+      std::move(expect_sparse),
+      bucket_bytes(options),
+      options.find_unused_parameters,
+      options.gradient_as_bucket_view,
+      std::move(names),
+      kFirstBucketBytes);
+}
+
+class C10dBucketReducer
+    : public BucketReducer,
+      public std::enable_shared_from_this<C10dBucketReducer> {
+ public:
+  C10dBucketReducer(
+      std::shared_ptr<OpenReducer> reducer,
+      const DistributedDataParallelOptions& options)
+      : reducer_(std::move(reducer)),
+        logger_(std::make_shared<c10d::Logger>(reducer_)),
+        searches_outputs_(
+            options.find_unused_parameters && !options.static_graph) {
+    // The reducer writes to its logger without looking whether it has one.
+    reducer_->set_logger(logger_);
+    logger_->set_construction_data_and_log(
+        /*module_name=*/"model",
+        /*device_ids=*/{},
+        /*output_device=*/-1,
+        options.broadcast_buffers,
+        /*has_sync_bn=*/false,
+        options.static_graph);
+    if (options.static_graph) {
+      reducer_->set_static_graph();
+      logger_->set_static_graph();
+    }
+  }
+
+  bool is_armed() const override {
+    return reducer_->is_armed();
+  }
+
+  std::vector<std::size_t> missing_gradients() override {
+    // `…did not receive grad for rank 0: 1 2`, in brackets or not.
+    constexpr std::string_view kBefore = "did not receive grad for rank ";
+    std::string text = reducer_->unfinished();
+    const std::size_t begin = text.find(kBefore);
+    if (begin == std::string::npos) {
+      return {};
+    }
+    text = text.substr(text.find(':', begin) + 1);
+    text = text.substr(0, text.find_first_not_of(" ,[]0123456789"));
+    std::replace_if(
+        text.begin(),
+        text.end(),
+        [](char c) { return c < '0' || c > '9'; },
+        ' ');
+    std::istringstream stream(text);
+    std::vector<std::size_t> indices;
+    for (std::size_t index = 0; stream >> index;) {
+      indices.push_back(index);
+    }
+    return indices;
+  }
+
+  bool reaches(const at::Tensor& loss) const override {
+    const auto accumulators = reducer_->accumulators();
+    std::vector<torch::autograd::Node*> stack;
+    std::unordered_set<torch::autograd::Node*> seen;
+    if (const auto& root = loss.grad_fn()) {
+      stack.push_back(root.get());
+    }
+    while (!stack.empty()) {
+      torch::autograd::Node* node = stack.back();
+      stack.pop_back();
+      if (accumulators.contains(node)) {
+        return true;
+      }
+      for (const auto& edge : node->next_edges()) {
+        if (edge.function && seen.insert(edge.function.get()).second) {
+          stack.push_back(edge.function.get());
+        }
+      }
+    }
+    return false;
+  }
+
+  void begin_iteration() override {
+    reducer_->prepare_for_forward();
+  }
+
+  void rebuild_buckets() override {
+    reducer_->rebuild_buckets();
+  }
+
+  void arm(const std::vector<at::Tensor>& outputs) override {
+    reducer_->prepare_for_backward(
+        searches_outputs_ ? outputs : std::vector<at::Tensor>());
+  }
+
+  void reduce_after(const at::Tensor& loss) override {
+    std::weak_ptr<C10dBucketReducer> weak = weak_from_this();
+    loss.register_hook([weak](const at::Tensor&) {
+      torch::autograd::Engine::get_default_engine().queue_callback([weak] {
+        const auto self = weak.lock();
+        if (self && self->is_armed()) {
+          self->reducer_->delay_all_reduce();
+        }
+      });
+    });
+  }
+
+  bool is_first_iteration() const override {
+    return reducer_->is_first_iteration();
+  }
+
+ private:
+  std::shared_ptr<OpenReducer> reducer_;
+  std::shared_ptr<c10d::Logger> logger_;
+  bool searches_outputs_;
+};
+
+} // namespace
+
+std::shared_ptr<BucketReducer> BucketReducer::create(
+    const ProcessGroup& group,
+    const std::vector<NamedTensor>& parameters,
+    const DistributedDataParallelOptions& options) {
+  return std::make_shared<C10dBucketReducer>(
+      make_reducer(group, parameters, options), options);
+}
+
+} // namespace accelerate::comm
