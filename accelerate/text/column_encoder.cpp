@@ -17,6 +17,16 @@ EncodeOptions to_encode_options(const EncoderOptions& options) {
       .max_length = options.max_length};
 }
 
+/// Ids to expect, so that the lists seldom move: English has four to five bytes
+/// a token.
+std::size_t estimate_ids(const Column& texts) {
+  std::size_t ids = 0;
+  for (std::int64_t row = 0; row < texts.size(); ++row) {
+    ids += 3 + texts.string_at(row).size() / 4;
+  }
+  return ids;
+}
+
 } // namespace
 
 ColumnEncoder::ColumnEncoder(Tokenizer tokenizer, EncoderOptions options)
@@ -33,6 +43,8 @@ Table ColumnEncoder::operator()(const Table& table) const {
       : &table.column(options_.pair_column);
   const EncodeOptions encode_options = to_encode_options(options_);
   Tokenizer::Impl::Scratch scratch; // its row collects all rows
+  scratch.row.ids.reserve(estimate_ids(first));
+  scratch.row.type_ids.reserve(estimate_ids(first));
   std::vector<std::int64_t> offsets{0};
   offsets.reserve(static_cast<std::size_t>(table.num_rows()) + 1);
   for (std::int64_t row = 0; row < table.num_rows(); ++row) {

@@ -26,15 +26,16 @@ void require_type(const JsonField& component, std::string_view supported) {
 Vocabulary read_vocabulary(const JsonField& field) {
   Vocabulary vocabulary;
   vocabulary.reserve(field.object().size());
-  std::unordered_map<TokenId, std::string_view> token_of;
-  token_of.reserve(field.object().size());
+  std::vector<TokenId> ids;
+  ids.reserve(field.object().size());
   for (const auto& [token, value] : field.object().items()) {
-    const TokenId id = JsonField(value, concat("vocab['", token, "']")).index();
-    const auto [other, is_new] = token_of.emplace(id, token);
-    if (!is_new) {
-      field.fail(concat("id ", id, " is given to two tokens"));
-    }
-    vocabulary.emplace(token, id);
+    ids.push_back(JsonField(value, "vocab['" + token + "']").index());
+    vocabulary.emplace(token, ids.back());
+  }
+  std::sort(ids.begin(), ids.end());
+  if (const auto twice = std::adjacent_find(ids.begin(), ids.end());
+      twice != ids.end()) {
+    field.fail(concat("id ", *twice, " is given to two tokens"));
   }
   return vocabulary;
 }

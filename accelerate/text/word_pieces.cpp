@@ -10,6 +10,8 @@
 namespace accelerate::text {
 namespace {
 
+constexpr std::size_t kMinEdges = 1024; // a power of two
+
 std::int64_t count_chars(std::string_view word) {
   return std::count_if(word.begin(), word.end(), [](char byte) {
     return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
@@ -32,13 +34,9 @@ WordPieces::WordPieces(
       "'");
   unk_id_ = unknown->second;
 
-  std::size_t bytes = 2;
-  for (const auto& [token, id] : vocabulary) {
-    bytes += 2 * token.size(); // at most one node per byte under each root
-  }
   words_.resize(std::bit_ceil(2 * vocabulary.size() + 1));
   word_mask_ = words_.size() - 1;
-  edges_.resize(std::bit_ceil(bytes));
+  edges_.resize(kMinEdges);
   edge_mask_ = edges_.size() - 1;
   piece_at_.assign(2, kNone);
   const std::string& prefix = options.continuing_subword_prefix;
@@ -81,12 +79,42 @@ void WordPieces::add_piece(
       slot = (slot + 1) & edge_mask_;
     }
     if (edges_[slot].node_and_byte == kNoEdge) {
+      if (4 * piece_at_.size() > 3 * edges_.size()) {
+        grow_edges();
+        slot = free_slot(key);
+      }
       edges_[slot] = {key, static_cast<std::uint32_t>(piece_at_.size())};
+      ACCELERATE_CHECK(
+          piece_at_.size() < kMaxNodes,
+          ConfigError,
+          "text.tokenizer",
+          "the vocabulary has more than ",
+          kMaxNodes,
+          " different prefixes");
       piece_at_.push_back(kNone);
     }
     node = edges_[slot].child;
   }
   piece_at_[node] = id;
+}
+
+std::size_t WordPieces::free_slot(std::uint32_t node_and_byte) const {
+  std::size_t slot = hash(node_and_byte) & edge_mask_;
+  while (edges_[slot].node_and_byte != kNoEdge) {
+    slot = (slot + 1) & edge_mask_;
+  }
+  return slot;
+}
+
+void WordPieces::grow_edges() {
+  std::vector<Edge> old(2 * edges_.size());
+  old.swap(edges_);
+  edge_mask_ = edges_.size() - 1;
+  for (const Edge& edge : old) {
+    if (edge.node_and_byte != kNoEdge) {
+      edges_[free_slot(edge.node_and_byte)] = edge;
+    }
+  }
 }
 
 const WordPieces::Edge* WordPieces::find_edge(std::uint32_t node, char byte)

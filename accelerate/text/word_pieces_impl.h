@@ -81,6 +81,8 @@ class WordPieces {
     std::uint32_t child = 0;
   };
   static constexpr std::uint32_t kNoEdge = 0xFFFFFFFF;
+  // A node and a byte share 32 bits.
+  static constexpr std::size_t kMaxNodes = 0xFFFFFF;
   static constexpr std::uint32_t kWordRoot = 0;
   static constexpr std::uint32_t kInnerRoot = 1;
 
@@ -97,11 +99,13 @@ class WordPieces {
 
   void add_word(std::string_view word, TokenId id);
   void add_piece(std::uint32_t root, std::string_view piece, TokenId id);
+  [[nodiscard]] std::size_t free_slot(std::uint32_t node_and_byte) const;
+  void grow_edges();
   [[nodiscard]] const Edge* find_edge(std::uint32_t node, char byte) const;
 
   std::vector<Word> words_; // a power of two, at most half full
   std::size_t word_mask_ = 0;
-  std::vector<Edge> edges_; // a power of two, at most half full
+  std::vector<Edge> edges_; // a power of two, at most three quarters full
   std::size_t edge_mask_ = 0;
   std::vector<TokenId> piece_at_; // [node], kNone where no piece ends
   std::int64_t max_chars_;

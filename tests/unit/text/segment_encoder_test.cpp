@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "accelerate/data/load_dataset.h"
+#include "accelerate/text/column_encoder.h"
 #include "accelerate/text/tokenizer.h"
 #include "accelerate/text/utf8_impl.h"
 #include "golden.h"
@@ -103,52 +105,32 @@ TEST(SegmentEncoder, TreatsEveryCodePointAsTheTokenizersPackageDoes) {
   EXPECT_EQ(compared, 5u * 272u);
 }
 
-/// The text column of a reviews file.
-std::vector<std::string> review_texts(const std::string& file) {
-  std::ifstream stream(
-      std::string(ACCELERATE_TEST_DATA) + "/../.deps/assets/reviews/" + file);
-  EXPECT_TRUE(stream) << "missing " << file << "; run tools/fetch_assets.py";
-  std::vector<std::string> texts;
-  std::string line;
-  std::getline(stream, line); // header
-  while (std::getline(stream, line)) {
-    std::string text;
-    bool is_quoted = false;
-    for (std::size_t i = 0; i < line.rfind(','); ++i) {
-      if (line[i] != '"') {
-        text += line[i];
-      } else if (is_quoted && line[i + 1] == '"') {
-        text += line[++i];
-      } else {
-        is_quoted = !is_quoted;
-      }
-    }
-    texts.push_back(text);
-  }
-  return texts;
-}
-
 TEST(SegmentEncoder, GivesTheIdsOfTheTokenizersPackageForAllReviews) {
-  const auto tokenizer = AutoTokenizer::from_pretrained(
-      std::string(ACCELERATE_TEST_DATA) + "/../.deps/assets/minilm");
-  std::vector<std::string> texts = review_texts("train.csv");
-  for (std::string& text : review_texts("test.csv")) {
-    texts.push_back(std::move(text));
-  }
-  ASSERT_EQ(texts.size(), 10'605u);
-  const std::vector<Encoding> encodings = tokenizer.encode_batch(texts);
+  const std::string assets =
+      std::string(ACCELERATE_TEST_DATA) + "/../.deps/assets";
+  const auto tokenizer = AutoTokenizer::from_pretrained(assets + "/minilm");
+  const Dataset reviews = load_dataset(
+                              "csv",
+                              {.data_files =
+                                   {{"train", assets + "/reviews/train.csv"},
+                                    {"test", assets + "/reviews/test.csv"}},
+                               .split = "train+test"})
+                              .map(tokenizer.encoder({.column = "text"}));
+  ASSERT_EQ(reviews.size(), 10'605);
   std::istringstream lines(read_golden("reviews.txt"));
   std::string line;
   std::getline(lines, line); // who made it
-  for (std::size_t i = 0; i < texts.size(); ++i) {
+  for (std::int64_t i = 0; i < reviews.size(); ++i) {
     std::size_t count = 0;
     std::string hash;
     ASSERT_TRUE(lines >> count >> hash);
-    const auto& ids = encodings[i].input_ids;
+    const Example review = reviews.get(i);
+    const auto& ids = review.get<std::vector<std::int64_t>>("input_ids");
     IdHash got;
     got.add(std::vector<std::int32_t>(ids.begin(), ids.end()));
-    EXPECT_EQ(ids.size(), count) << texts[i];
-    EXPECT_EQ(got.value(), std::stoull(hash, nullptr, 16)) << texts[i];
+    EXPECT_EQ(ids.size(), count) << review.get<std::string>("text");
+    EXPECT_EQ(got.value(), std::stoull(hash, nullptr, 16))
+        << review.get<std::string>("text");
   }
 }
 
