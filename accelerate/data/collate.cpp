@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 #include <numeric>
+#include <type_traits>
 #include <vector>
 
 #include <ATen/ops/empty.h>
@@ -38,20 +39,57 @@ Padding padding_of(
       .max_length = options.max_length};
 }
 
+constexpr std::size_t kCacheLineBytes = 64;
+
+void prefetch(const char* begin, std::size_t size_bytes) {
+  for (std::size_t at = 0; at < size_bytes; at += kCacheLineBytes) {
+    __builtin_prefetch(begin + at);
+  }
+}
+
+void prefetch(const Int64ListView& list) {
+  prefetch(static_cast<const char*>(list.data()), list.size_bytes());
+}
+
+void prefetch(std::span<const double> list) {
+  prefetch(reinterpret_cast<const char*>(list.data()), list.size_bytes());
+}
+
+void copy(const Int64ListView& list, std::size_t count, std::int64_t* out) {
+  list.copy_to(out, count);
+}
+
+void copy(std::span<const double> list, std::size_t count, float* out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = static_cast<float>(list[i]);
+  }
+}
+
 std::int64_t ssize(Rows rows) {
   return static_cast<std::int64_t>(rows.size());
 }
 
-/// The width that holds all `lengths`.
-template <typename LengthOf>
-std::int64_t
-width_of(Rows rows, const Padding& padding, const LengthOf& length_of) {
-  std::int64_t longest = 0;
-  std::int64_t shortest = rows.empty() ? 0 : length_of(rows.front());
+/// The lists of `rows`. With a shuffle they lie anywhere in memory: all of them
+/// are asked for here, and have arrived when they are copied.
+template <typename ListAt>
+auto lists_of(Rows rows, const ListAt& list_at) {
+  std::vector<std::invoke_result_t<ListAt, std::int64_t>> lists;
+  lists.reserve(rows.size());
   for (const std::int64_t row : rows) {
-    const std::int64_t length = length_of(row);
-    longest = std::max(longest, length);
-    shortest = std::min(shortest, length);
+    lists.push_back(list_at(row));
+    prefetch(lists.back());
+  }
+  return lists;
+}
+
+/// The width that holds all lists.
+template <typename List>
+std::int64_t width_of(const std::vector<List>& lists, const Padding& padding) {
+  std::size_t longest = 0;
+  std::size_t shortest = lists.empty() ? 0 : lists.front().size();
+  for (const List& list : lists) {
+    longest = std::max(longest, list.size());
+    shortest = std::min(shortest, list.size());
   }
   ACCELERATE_CHECK(
       padding.is_allowed || longest == shortest,
@@ -62,54 +100,51 @@ width_of(Rows rows, const Padding& padding, const LengthOf& length_of) {
       " to ",
       longest,
       " values cannot be stacked; use pad_to_longest as the loader's collate");
+  auto width = static_cast<std::int64_t>(longest);
   if (padding.max_length > 0) {
-    longest = std::min(longest, padding.max_length);
+    width = std::min(width, padding.max_length);
   }
   if (padding.multiple > 0) {
-    longest =
-        (longest + padding.multiple - 1) / padding.multiple * padding.multiple;
+    width =
+        (width + padding.multiple - 1) / padding.multiple * padding.multiple;
   }
-  return longest;
+  return width;
+}
+
+/// Copies the lists into a tensor of shape (lists, width) and fills up with the
+/// pad value.
+template <typename T, typename List>
+at::Tensor padded(
+    const std::vector<List>& lists,
+    const Padding& padding,
+    at::ScalarType dtype) {
+  const std::int64_t width = width_of(lists, padding);
+  at::Tensor tensor =
+      at::empty({static_cast<std::int64_t>(lists.size()), width}, dtype);
+  T* out = tensor.mutable_data_ptr<T>();
+  const auto limit = static_cast<std::size_t>(
+      padding.max_length > 0 ? std::min(width, padding.max_length) : width);
+  for (const List& list : lists) {
+    const std::size_t count = std::min(list.size(), limit);
+    copy(list, count, out);
+    std::fill(out + count, out + width, static_cast<T>(padding.value));
+    out += width;
+  }
+  return tensor;
 }
 
 at::Tensor
 int64_lists(const Column& column, Rows rows, const Padding& padding) {
-  const std::int64_t width = width_of(rows, padding, [&](std::int64_t row) {
-    return static_cast<std::int64_t>(column.int64_list_at(row).size());
-  });
-  at::Tensor tensor = at::empty({ssize(rows), width}, at::kLong);
-  auto* out = tensor.mutable_data_ptr<std::int64_t>();
-  const auto limit = static_cast<std::size_t>(
-      padding.max_length > 0 ? std::min(width, padding.max_length) : width);
-  for (const std::int64_t row : rows) {
-    const Int64ListView list = column.int64_list_at(row);
-    const std::size_t count = std::min(list.size(), limit);
-    list.copy_to(out, count);
-    std::fill(out + count, out + width, padding.value);
-    out += width;
-  }
-  return tensor;
+  const auto lists = lists_of(
+      rows, [&](std::int64_t row) { return column.int64_list_at(row); });
+  return padded<std::int64_t>(lists, padding, at::kLong);
 }
 
 at::Tensor
 double_lists(const Column& column, Rows rows, const Padding& padding) {
-  const std::int64_t width = width_of(rows, padding, [&](std::int64_t row) {
-    return static_cast<std::int64_t>(column.double_list_at(row).size());
-  });
-  at::Tensor tensor = at::empty({ssize(rows), width}, at::kFloat);
-  auto* out = tensor.mutable_data_ptr<float>();
-  const auto limit = static_cast<std::size_t>(
-      padding.max_length > 0 ? std::min(width, padding.max_length) : width);
-  for (const std::int64_t row : rows) {
-    const std::span<const double> list = column.double_list_at(row);
-    const std::size_t count = std::min(list.size(), limit);
-    for (std::size_t i = 0; i < count; ++i) {
-      out[i] = static_cast<float>(list[i]);
-    }
-    std::fill(out + count, out + width, static_cast<float>(padding.value));
-    out += width;
-  }
-  return tensor;
+  const auto lists = lists_of(
+      rows, [&](std::int64_t row) { return column.double_list_at(row); });
+  return padded<float>(lists, padding, at::kFloat);
 }
 
 at::Tensor int64_scalars(const Column& column, Rows rows) {

@@ -34,6 +34,13 @@ class Int64ListView {
   [[nodiscard]] std::int64_t operator[](std::size_t index) const {
     return wide_ != nullptr ? wide_[index] : narrow_[index];
   }
+  /// Where the stored values begin, and how many bytes they take.
+  [[nodiscard]] const void* data() const {
+    return wide_ != nullptr ? static_cast<const void*>(wide_) : narrow_;
+  }
+  [[nodiscard]] std::size_t size_bytes() const {
+    return size_ * (wide_ != nullptr ? sizeof *wide_ : sizeof *narrow_);
+  }
   /// Writes the first `count` values to `out`. @param count at most size().
   void copy_to(std::int64_t* out, std::size_t count) const {
     if (wide_ != nullptr) {
