@@ -25,6 +25,10 @@ using Clock = std::chrono::steady_clock;
 using launch::Group;
 using launch::RankProcess;
 
+/// How long an interrupted job, its ranks gone, waits for a reader that does
+/// not read. Without an interruption it waits as any program would.
+constexpr std::chrono::seconds kFlushTime{2};
+
 /// One job while it runs.
 class Job {
  public:
@@ -86,6 +90,7 @@ class Job {
   std::optional<int> first_failed_rank_;
   std::optional<int> interrupted_by_;
   std::optional<Clock::time_point> kill_at_;
+  std::optional<Clock::time_point> flush_until_;
   bool deadline_passed_ = false;
 };
 
@@ -151,7 +156,8 @@ std::vector<int> Job::running_ranks() const {
 }
 
 int Job::poll_timeout() const {
-  std::optional<Clock::time_point> next = kill_at_;
+  std::optional<Clock::time_point> next =
+      flush_until_ ? flush_until_ : kill_at_;
   if (options_.deadline.count() > 0 && !deadline_passed_) {
     const Clock::time_point deadline = started_ + options_.deadline;
     next = next ? std::min(*next, deadline) : deadline;
@@ -337,8 +343,8 @@ bool Job::is_over() const {
   if (!running_ranks().empty()) {
     return false;
   }
-  // All that is left is output; somebody who interrupts does not wait for it.
-  return interrupted_by_ || !streams_.has_unwritten();
+  return !streams_.has_unwritten() ||
+      (flush_until_ && Clock::now() >= *flush_until_);
 }
 
 int Job::exit_code() const {
@@ -379,6 +385,9 @@ LaunchResult Job::run() {
     end_unawaited();
     check_clocks();
     if (running_ranks().empty()) {
+      if (interrupted_by_ && !flush_until_) {
+        flush_until_ = Clock::now() + kFlushTime;
+      }
       // What ranks left behind ends with the job; then no pipe has a writer.
       for (Rank& rank : ranks_) {
         rank.process.reap();

@@ -192,6 +192,7 @@ RankProcess RankProcess::spawn(const SpawnRequest& request) {
       "no further process can be started: ",
       describe_errno(vfork_error));
   RankProcess process(pid, request.group);
+  const int pidfd_error = errno;
   if (plan.error != 0) {
     fail_to_execute(request.command, plan.error);
   }
@@ -200,8 +201,9 @@ RankProcess RankProcess::spawn(const SpawnRequest& request) {
       ConfigError,
       kWhere,
       "pidfd_open: ",
-      describe_errno(errno),
-      "; Linux 5.3 or newer is needed");
+      describe_errno(pidfd_error),
+      pidfd_error == ENOSYS ? "; Linux 5.3 or newer is needed"
+                            : "; raise the limit of open files (ulimit -n)");
   return process;
 }
 

@@ -19,7 +19,7 @@ namespace accelerate::test {
 /// What to start. Descriptors of -1 mean: standard input empty, output into a
 /// file of the object.
 struct StartOptions {
-  std::string program;
+  std::string program{};
   std::vector<std::string> args{};
   std::map<std::string, std::string> env{}; ///< over this process's own
   int stdin_fd = -1;
