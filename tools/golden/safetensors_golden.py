@@ -1,11 +1,13 @@
 # tools/golden/safetensors_golden.py: writes tests/unit/io/golden with the Python
 # package safetensors, for readers and writers to agree with.
 #   python tools/golden/safetensors_golden.py tests/unit/io/golden
-# Made with safetensors 0.8.0, torch 2.13.0.
+# Made with safetensors 0.8.0, torch 2.13.0,
+# accelerate 1.15.0.
 import pathlib
 import sys
 
 import torch
+from accelerate import Accelerator
 from safetensors.torch import save_file
 
 
@@ -37,6 +39,17 @@ def main():
         'name with "quotes" and é': torch.ones(1),
     }
     save_file(tensors, folder / "all_dtypes.safetensors", {"format": "pt"})
+    write_sharded(folder / "sharded")
+
+
+def write_sharded(folder):
+    """40 bytes per shard; the tensor of 48 bytes stands alone."""
+    sizes = {"a": 4, "b": 5, "c": 2, "big": 12, "d": 1, "e": 9, "f": 0}
+    model = torch.nn.Module()
+    for index, (name, size) in enumerate(sizes.items()):
+        values = torch.arange(size, dtype=torch.float32) + 100 * index
+        model.register_parameter(name, torch.nn.Parameter(values))
+    Accelerator(cpu=True).save_model(model, folder, max_shard_size=40)
 
 
 main()

@@ -3,7 +3,8 @@
 #include "accelerate/io/safetensors.h"
 
 #include "accelerate/error.h"
-#include "tests/unit/io/temp_folder.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/io/file_bytes.h"
 
 #include <ATen/ATen.h>
 
@@ -20,6 +21,9 @@
 namespace accelerate {
 namespace {
 
+using test::read_file;
+using test::TempDir;
+using test::write_file;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -54,7 +58,7 @@ std::vector<NamedTensor> golden_tensors() {
 }
 
 TEST(Safetensors, WritesTheBytesThatThePythonPackageWrites) {
-  const TempFolder folder;
+  const TempDir folder;
   save_safetensors(folder / "a", golden_tensors(), {{"format", "pt"}});
   EXPECT_EQ(
       read_file(folder / "a"), read_file(kGolden / "all_dtypes.safetensors"));
@@ -78,7 +82,7 @@ TEST(Safetensors, ReadsWhatThePythonPackageWrote) {
 }
 
 TEST(Safetensors, LaysOutByFallingDtypeSizeThenName) {
-  const TempFolder folder;
+  const TempDir folder;
   save_safetensors(
       folder / "a",
       {{"c", at::ones({1}, at::kByte)},
@@ -92,7 +96,7 @@ TEST(Safetensors, LaysOutByFallingDtypeSizeThenName) {
 }
 
 TEST(Safetensors, WritesValuesOfStridedConjugatedAndGradTensors) {
-  const TempFolder folder;
+  const TempDir folder;
   const at::Tensor base = at::arange(12, at::kFloat).reshape({3, 4});
   const at::Tensor complex = at::complex(base, base + 1);
   save_safetensors(
@@ -111,7 +115,7 @@ TEST(Safetensors, WritesValuesOfStridedConjugatedAndGradTensors) {
 }
 
 TEST(Safetensors, KeepsNanAndInfinityBitByBit) {
-  const TempFolder folder;
+  const TempDir folder;
   const at::Tensor odd = at::empty({3});
   odd[0] = std::numeric_limits<float>::quiet_NaN();
   odd[1] = -std::numeric_limits<float>::infinity();
@@ -122,7 +126,7 @@ TEST(Safetensors, KeepsNanAndInfinityBitByBit) {
 }
 
 TEST(Safetensors, ViewOutlivesTheFileObjectAndNeverWritesToTheFile) {
-  const TempFolder folder;
+  const TempDir folder;
   save_safetensors(folder / "a", {{"w", at::ones({1000})}});
   const std::string before = read_file(folder / "a");
   at::Tensor view;
@@ -139,7 +143,7 @@ TEST(Safetensors, ViewOutlivesTheFileObjectAndNeverWritesToTheFile) {
 }
 
 TEST(Safetensors, CopyReportsAFileThatAnotherProcessShortened) {
-  const TempFolder folder;
+  const TempDir folder;
   save_safetensors(folder / "a", {{"w", at::ones({100000})}});
   const auto file = SafetensorsFile::open(folder / "a");
   std::filesystem::resize_file(folder / "a", 1000);
@@ -153,7 +157,7 @@ TEST(Safetensors, CopyReportsAFileThatAnotherProcessShortened) {
 }
 
 TEST(Safetensors, CopiesDataThatTheFileLeavesUnaligned) {
-  const TempFolder folder;
+  const TempDir folder;
   const std::string header =
       R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}} )";
   std::string bytes(8, '\0');
@@ -169,7 +173,7 @@ TEST(Safetensors, CopiesDataThatTheFileLeavesUnaligned) {
 }
 
 TEST(Safetensors, RefusesABoolThatIsNeitherZeroNorOne) {
-  const TempFolder folder;
+  const TempDir folder;
   save_safetensors(folder / "a", {{"mask", at::ones({4}, at::kBool)}});
   std::string bytes = read_file(folder / "a");
   bytes[bytes.size() - 2] = 2;
@@ -185,7 +189,7 @@ TEST(Safetensors, RefusesABoolThatIsNeitherZeroNorOne) {
 }
 
 TEST(Safetensors, NamesAMissingTensorAndAMissingFile) {
-  const TempFolder folder;
+  const TempDir folder;
   save_safetensors(folder / "a", {{"w", at::ones({1})}});
   const auto file = SafetensorsFile::open(folder / "a");
   EXPECT_TRUE(file.contains("w"));
@@ -206,7 +210,7 @@ TEST(Safetensors, NamesAMissingTensorAndAMissingFile) {
 }
 
 TEST(Safetensors, RefusesToSaveWhatTheFormatCannotHold) {
-  const TempFolder folder;
+  const TempDir folder;
   const auto path = folder / "a";
   write_file(path, "before");
   const at::Tensor w = at::ones({1});
@@ -222,7 +226,7 @@ TEST(Safetensors, RefusesToSaveWhatTheFormatCannotHold) {
 }
 
 TEST(Safetensors, SavesNoTensorsAtAll) {
-  const TempFolder folder;
+  const TempDir folder;
   save_safetensors(folder / "a", {});
   EXPECT_TRUE(SafetensorsFile::open(folder / "a").names().empty());
 }
