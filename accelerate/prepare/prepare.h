@@ -155,7 +155,7 @@ placement_of(const PrepareOptions& options, std::size_t position) {
 
 /// Accelerator::prepare() without its object.
 template <typename... T>
-auto prepare_all(
+decltype(auto) prepare_all(
     Registry& registry,
     const PrepareOptions& options,
     T&&... objects) {
