@@ -1,1 +1,25 @@
-# cmake/AccelerateInstall.cmake: what `cmake --install` puts where.
+# cmake/AccelerateInstall.cmake: what `cmake --install` puts where, and the
+# package that find_package(accelerate) reads.
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/accelerate)
+
+get_property(libraries GLOBAL PROPERTY ACCELERATE_LIBRARIES)
+install(TARGETS ${libraries} EXPORT accelerateTargets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS accelerate_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY accelerate DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  FILES_MATCHING PATTERN "*.h"
+  PATTERN "*_impl.h" EXCLUDE
+  PATTERN "gloo_headers" EXCLUDE)
+install(EXPORT accelerateTargets NAMESPACE accelerate:: DESTINATION ${package_dir})
+
+configure_package_config_file(cmake/accelerateConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/accelerateConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/accelerateConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  ${PROJECT_BINARY_DIR}/accelerateConfig.cmake
+  ${PROJECT_BINARY_DIR}/accelerateConfigVersion.cmake
+  cmake/FindLibtorch.cmake
+  DESTINATION ${package_dir})

@@ -1,0 +1,51 @@
+# Makefile: the commands of the project. Each does its own set-up.
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test bench soak format lint clean
+
+PRESET ?= release
+BUILD := build/$(PRESET)
+REVIEWS := .deps/assets/reviews
+# About three minutes of training on two cores.
+DEMO_STEPS ?= 300
+
+help:
+	@echo "make demo     fine-tune a BERT-family model on movie reviews with two processes"
+	@echo "make test     build and run every test"
+	@echo "make bench    measure against Hugging Face Accelerate, side by side"
+	@echo "make soak     the long tests: accuracy over three seeds, a million inputs per parser"
+	@echo "make format   format all sources      make lint   check style and structure"
+	@echo "make build    only build (PRESET=release|dev|asan|tsan)      make clean"
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	@tools/build.sh $(PRESET)
+
+demo: build
+	@$(BUILD)/cli/accelerate launch --cpu --num_processes 2 \
+	  $(BUILD)/examples/finetune_reviews --model .deps/assets/minilm \
+	  --train $(REVIEWS)/train.csv --test $(REVIEWS)/test.csv \
+	  --max_steps $(DEMO_STEPS) --min_accuracy 0.80
+
+test: build
+	@python3 tools/run_tests.py $(BUILD)
+
+bench: setup
+	@tools/setup.sh --bench
+	@tools/build.sh bench
+	@python3 benchmarks/run.py build/bench
+
+soak: build
+	@python3 tools/soak.py $(BUILD)
+
+format:
+	@tools/setup.sh --lint
+	@git ls-files '*.h' '*.cpp' | xargs clang-format -i
+
+lint: setup
+	@tools/setup.sh --lint
+	@tools/lint.sh
+
+clean:
+	rm -rf build
