@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,9 @@ namespace accelerate::cli {
 /// @param rest what follows the flags: the program and its arguments
 /// @return the program's exit code: an ExitCode, or that of a rank
 using Command = std::function<int(const std::vector<std::string>& rest)>;
+using Commands = std::map<const CLI::App*, Command>;
 
-/// `accelerate launch`: adds flags and help.
-[[nodiscard]] Command add_launch_command(CLI::App& app);
+/// `accelerate launch`: adds flags and help to `app`, itself to `commands`.
+void add_launch_command(CLI::App& app, Commands& commands);
 
 } // namespace accelerate::cli

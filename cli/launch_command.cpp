@@ -13,7 +13,7 @@ namespace accelerate::cli {
 namespace {
 
 constexpr const char* kDescription =
-    "Start a program as one or several ranks on this machine and watch them\n"
+    "Start a program as ranks on this machine, watch them\n"
     "\n"
     "Output of ranks other than 0 is marked with their number. When a rank\n"
     "fails, its last lines are shown, the others are ended, and its exit code\n"
@@ -46,7 +46,7 @@ int parse_num_processes(const std::string& text) {
 
 } // namespace
 
-Command add_launch_command(CLI::App& app) {
+void add_launch_command(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<LaunchOptions>();
   CLI::App* command = app.add_subcommand("launch", kDescription);
   command->footer(kFooter);
@@ -67,7 +67,7 @@ Command add_launch_command(CLI::App& app) {
           },
           "Ranks to start (default 1)")
       ->type_name("N");
-  return [options](const std::vector<std::string>& rest) {
+  commands[command] = [options](const std::vector<std::string>& rest) {
     options->program = rest.front();
     options->args.assign(rest.begin() + 1, rest.end());
     return launch_job(*options);

@@ -1,0 +1,139 @@
+// cli/command_line.cpp: finds the subcommand; explains mistakes.
+#include "cli/command_line.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "accelerate/error.h"
+#include "accelerate/launch/exit_code.h"
+#include "accelerate/version.h"
+#include "cli/commands.h"
+#include "cli/help_format.h"
+#include "cli/nearest_name.h"
+
+namespace accelerate::cli {
+namespace {
+
+Action print(std::FILE* stream, std::string text, ExitCode code) {
+  return [stream, text = std::move(text), code]() -> int {
+    std::fputs(text.c_str(), stream);
+    return code;
+  };
+}
+
+Action refuse(const CLI::App& app, const std::string& what) {
+  const std::string name = app.get_parent()
+      ? app.get_parent()->get_name() + ' ' + app.get_name()
+      : app.get_name();
+  const char* join = what.ends_with('?') ? " See " : "; see ";
+  return print(
+      stderr, concat(name, ": ", what, join, name, " --help\n"), kExitUsage);
+}
+
+/// All flags of `app`, with dashes, and its subcommands.
+std::vector<std::string> known_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      names.push_back("--" + name);
+    }
+  }
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
+Action refuse_unknown(const CLI::App& app, const std::string& word) {
+  const std::string typed = word.substr(0, word.find('='));
+  const std::string nearest = nearest_name(typed, known_names(app));
+  return refuse(
+      app,
+      concat(
+          "unknown ",
+          word.starts_with('-') ? "flag '" : "command '",
+          typed,
+          "'",
+          nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
+}
+
+/// What follows the flags.
+struct Rest {
+  std::vector<std::string> words;
+  /// A `--` stood before them: even the first is no flag.
+  bool is_marked;
+};
+
+Rest rest_of(const CLI::App& app, const CLI::App& command) {
+  Rest rest{command.remaining(), false};
+  if (rest.words.empty()) {
+    // After a `--` CLI11 leaves the words with the parent.
+    rest.words = app.remaining();
+  }
+  rest.is_marked = !rest.words.empty() && rest.words.front() == "--";
+  if (rest.is_marked) {
+    rest.words.erase(rest.words.begin());
+  }
+  return rest;
+}
+
+Action choose(
+    const CLI::App& app,
+    const std::map<const CLI::App*, Command>& commands) {
+  const auto chosen = app.get_subcommands();
+  const CLI::App& command = chosen.empty() ? app : *chosen.front();
+  Rest rest = rest_of(app, command);
+  if (rest.words.empty()) {
+    return refuse(
+        command, chosen.empty() ? "no command given" : "no program given");
+  }
+  const std::string& first = rest.words.front();
+  if (chosen.empty() || (first.starts_with('-') && !rest.is_marked)) {
+    return refuse_unknown(command, first);
+  }
+  return [run = commands.at(chosen.front()), words = std::move(rest.words)] {
+    return run(words);
+  };
+}
+
+} // namespace
+
+Action read_command_line(const std::vector<std::string>& words) {
+  CLI::App app(
+      "Run a training program on any number of processes.", "accelerate");
+  app.set_help_flag("--help", "Print this and exit");
+  app.set_version_flag(
+      "--version",
+      "accelerate " ACCELERATE_VERSION_STRING,
+      "Print the version and exit");
+  app.formatter(std::make_shared<HelpFormat>("accelerate [flags] COMMAND …"));
+  app.footer("accelerate COMMAND --help explains a command.");
+  app.prefix_command();
+  std::map<const CLI::App*, Command> commands;
+  add_launch_command(app, commands);
+
+  // CLI11 takes the words off the end.
+  std::vector<std::string> reversed(words.rbegin(), words.rend());
+  const auto chosen = [&]() -> const CLI::App& {
+    const auto found = app.get_subcommands();
+    return found.empty() ? app : *found.front();
+  };
+  try {
+    app.parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    return print(stdout, chosen().help(), kExitSuccess);
+  } catch (const CLI::CallForVersion& version) {
+    return print(stdout, concat(version.what(), '\n'), kExitSuccess);
+  } catch (const CLI::ParseError& error) {
+    return refuse(chosen(), error.what());
+  }
+  return choose(app, commands);
+}
+
+} // namespace accelerate::cli
