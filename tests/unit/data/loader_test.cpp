@@ -248,6 +248,40 @@ TEST(DataLoader, AnnouncesItselfAndItsEndToTheStep) {
   EXPECT_EQ(state->active_loader(), nullptr);
 }
 
+TEST(DataLoader, LeavesTheStepWhenAPassEndsOrFails) {
+  const auto state = std::make_shared<GradientState>();
+  const ShardOptions share{.gradient_state = state};
+  const DataLoader loader = DataLoader(Fragile(), {.batch_size = 4});
+  auto batch = loader.shard(share).begin();
+  EXPECT_NE(state->active_loader(), nullptr);
+  EXPECT_THROW(++batch, ConfigError); // the iterator lives on
+  EXPECT_TRUE(batch == std::default_sentinel);
+  EXPECT_EQ(state->active_loader(), nullptr);
+
+  auto last = DataLoader(numbers(1)).shard(share).begin();
+  EXPECT_TRUE(state->end_of_dataloader());
+  ++last;
+  EXPECT_EQ(state->active_loader(), nullptr);
+}
+
+TEST(DataLoader, GivesEachThreadItsOwnCopyOfADatasetThatChanges) {
+  struct Counting {
+    std::size_t size() const {
+      return 64;
+    }
+    Example get(std::size_t index) {
+      ++reads;
+      return {{"id", index}};
+    }
+    int reads = 0;
+  };
+  Counting dataset;
+  const Ints threaded = pass(DataLoader(dataset, {.num_workers = 3}));
+  EXPECT_EQ(dataset.reads, 0);
+  EXPECT_EQ(pass(DataLoader(dataset)), threaded);
+  EXPECT_EQ(dataset.reads, 64);
+}
+
 TEST(DataLoader, NestsLoops) {
   const auto state = std::make_shared<GradientState>();
   const ShardOptions share{.gradient_state = state};
