@@ -1,0 +1,30 @@
+// accelerate/models/kernels/dropout_add_norm.h: the end of each half of a
+// transformer layer in one pass.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "accelerate/api.h"
+#include "accelerate/models/kernels/dropout_stream.h"
+
+namespace accelerate::models {
+
+/// Scale and shift of a LayerNorm over the last dimension.
+struct NormWeights {
+  const at::Tensor& gamma; ///< (n)
+  const at::Tensor& beta; ///< (n)
+  double epsilon;
+};
+
+/// LayerNorm(dropout(x + bias) + residual). Differentiable once.
+/// @param x (rows, n) floating, a temporary: on the CPU its memory is reused
+/// @param bias (n), or undefined
+/// @param residual (rows, n), or undefined
+[[nodiscard]] ACCELERATE_API at::Tensor dropout_add_norm(
+    at::Tensor x,
+    const at::Tensor& bias,
+    const at::Tensor& residual,
+    const NormWeights& norm,
+    const DropoutKey& key);
+
+} // namespace accelerate::models
