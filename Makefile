@@ -37,11 +37,12 @@ bench: setup
 	@python3 benchmarks/run.py build/bench
 
 soak: build
+	@tools/setup.sh --fuzz
 	@python3 tools/soak.py $(BUILD)
 
 format:
 	@tools/setup.sh --lint
-	@git ls-files '*.h' '*.cpp' | xargs clang-format -i
+	@git ls-files '*.h' '*.cpp' | xargs clang-format-14 -i
 
 lint: setup
 	@tools/setup.sh --lint

@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
+# setup.sh puts a newer cmake there where the system's is too old.
+[ -x .deps/venv/bin/cmake ] && PATH="$PWD/.deps/venv/bin:$PATH"
 
 log=build/$preset/configure.log
 mkdir -p "build/$preset"

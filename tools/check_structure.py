@@ -1,21 +1,33 @@
 #!/usr/bin/env python3
-"""Checks what the compiler cannot: which folder may include which, that every
-source has a test, that no public header drags torch/torch.h in, and a few
-patterns that the style forbids. Prints each finding; exit status 1 if any."""
+"""Checks what the compiler cannot: which folder may include which, what a public
+header shows, that every source has a test, the length of files, and patterns that
+the style forbids. Prints each finding; exit status 1 if any."""
 import pathlib
 import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# A folder includes itself and those before it.
+# A folder includes itself and those before it. nested stands before io: a tensor
+# with its name, which io writes to files, is one of the nested values.
 ORDER = ["config", "launch", "nested", "io", "state", "comm", "precision", "data",
          "optim", "prepare", "step", "text", "models"]
-FORBIDDEN = [
-    (re.compile(r"std::cout|\bprintf\("), "the library writes to standard output"),
-    (re.compile(r"catch\s*\(\.\.\.\)"), "catch (...) inside the library"),
-    (re.compile(r"\bassert\("), "assert() disappears in a release; use ACCELERATE_CHECK"),
-    (re.compile(r"#if 0|\b(TODO|FIXME|XXX)\b"), "a leftover"),
+FREE_HEADERS = {"error.h", "log.h", "timeline.h", "progress.h", "version.h", "api.h"}
+NO_LIBTORCH = {"config", "launch", "cli"}
+LIBTORCH = re.compile(r"(torch|ATen|c10)/")
+HIDDEN = re.compile(r"(nlohmann/|fmt/|spdlog/|yaml-cpp/|CLI/|utf8proc)")
+INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
+MAX_LINES = 500
+# Declarations under the names that a foreign header looks for.
+FOREIGN = "accelerate/comm/gloo_headers/"
+FORBIDDEN = [  # (what, why, where)
+    (r"std::cout|\bprintf\(", "the library writes to standard output", "accelerate/"),
+    (r"catch\s*\(\.\.\.\)", "catch (...) inside the library", "accelerate/"),
+    (r"\bassert\(", "assert() disappears in a release; use ACCELERATE_CHECK", "(accelerate|cli)/"),
+    (r"\bsystem\(|\bpopen\(", "a shell", "(accelerate|cli)/"),
+    (r"\bfork\(\)", "only the launcher starts processes", "accelerate/(?!launch/)"),
+    (r"using namespace", "a header opens a namespace", r"(accelerate|cli)/.*\.h$"),
+    (r"#if 0|\b(TODO|FIXME|XXX)\b", "a leftover", ""),
 ]
 
 
@@ -35,52 +47,89 @@ def allowed_patterns():
     return exceptions
 
 
+def included_own(folder, included):
+    """What is wrong with a file of `folder` including accelerate/`included`."""
+    first, _, rest = included.partition("/")
+    if not rest:
+        if folder in ORDER and first not in FREE_HEADERS:
+            return "a folder includes a header of the root"
+    elif first not in ORDER:
+        return "the folder has no place in the order"
+    elif included.endswith("_impl.h") and first != folder:
+        return f"the header is private to {first}"
+    elif folder in ORDER and ORDER.index(first) > ORDER.index(folder):
+        return f"{folder} includes a later folder"
+    return None
+
+
+def included_foreign(path, folder, included):
+    if folder in NO_LIBTORCH and LIBTORCH.match(included):
+        return f"{folder} sees libtorch"
+    if path.suffix == ".h" and path.parts[0] == "accelerate":
+        if included == "torch/torch.h":
+            return "a header includes it; take the narrowest one"
+        if HIDDEN.match(included) and not path.name.endswith("_impl.h"):
+            return "a public header shows a third party"
+    return None
+
+
 def check_includes(path, text, findings):
-    if len(path.parts) < 3 or path.parts[1] not in ORDER:
-        return
-    here = ORDER.index(path.parts[1])
+    folder = path.parts[1] if len(path.parts) > 2 else path.parts[0]
     for number, line in enumerate(text.splitlines(), 1):
-        match = re.match(r'\s*#include [<"]accelerate/(\w+)/', line)
-        if match and match[1] in ORDER and ORDER.index(match[1]) > here:
-            findings.append(f"{path}:{number}: {path.parts[1]} includes the later folder {match[1]}")
-        if path.suffix == ".h" and "torch/torch.h" in line and line.startswith("#include"):
-            findings.append(f"{path}:{number}: a header includes torch/torch.h")
+        match = INCLUDE.match(line)
+        if not match:
+            continue
+        own = match[1].removeprefix("accelerate/")
+        problem = (included_own(folder, own) if own != match[1]
+                   else included_foreign(path, folder, match[1]))
+        if problem:
+            findings.append(f"{path}:{number}: {match[1]}: {problem}")
 
 
 def check_twin(path, exceptions, findings):
-    if path.suffix != ".cpp":
-        return
     inside = path.relative_to("accelerate")
     folder = inside.parent if inside.parent != pathlib.Path(".") else pathlib.Path("root")
     test = pathlib.Path("tests/unit") / folder / f"{inside.stem}_test.cpp"
-    if not (ROOT / test).exists() and (str(path), "twin") not in exceptions:
+    reason = exceptions.get((str(path), "twin"))
+    if (ROOT / test).exists() and reason is not None:
+        findings.append(f"{path}: has a test; remove it from tools/structure_exceptions.txt")
+    elif not (ROOT / test).exists() and not reason:
         findings.append(f"{path}: has no {test}, and no reason in tools/structure_exceptions.txt")
 
 
-def check_patterns(path, text, exceptions, findings):
+def check_text(path, text, exceptions, findings):
+    if not text.startswith(f"// {path}") and not str(path).startswith(FOREIGN):
+        findings.append(f"{path}:1: the first line does not name the file")
+    lines = text.splitlines()
+    if path.suffix == ".h" and "#pragma once" not in lines:
+        findings.append(f"{path}:1: lacks #pragma once")
+    if len(lines) > MAX_LINES:
+        findings.append(f"{path}: has {len(lines)} lines, the limit is {MAX_LINES}")
     if (str(path), "pattern") in exceptions:
         return
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         code = line.split("//", 1)[0]
-        for pattern, what in FORBIDDEN:
-            if pattern.search(code):
-                findings.append(f"{path}:{number}: {what}")
+        for what, why, where in FORBIDDEN:
+            if re.match(where, str(path)) and re.search(what, code):
+                findings.append(f"{path}:{number}: {why}")
 
 
 def main():
     findings, exceptions = [], allowed_patterns()
-    for path in tracked("accelerate/*.h") + tracked("accelerate/*.cpp"):
+    files = [path for pattern in ("*.h", "*.cpp") for path in tracked(pattern)]
+    for path in files:
         text = (ROOT / path).read_text(encoding="utf-8")
-        if not text.startswith(f"// {path}"):
-            findings.append(f"{path}:1: the first line does not name the file")
-        check_includes(path, text, findings)
-        check_twin(path, exceptions, findings)
-        check_patterns(path, text, exceptions, findings)
+        if path.parts[:2] != ("tests", "install"):
+            check_text(path, text, exceptions, findings)
+        if path.parts[0] in ("accelerate", "cli"):
+            check_includes(path, text, findings)
+        if path.parts[0] == "accelerate" and path.suffix == ".cpp":
+            check_twin(path, exceptions, findings)
     for path, kind in exceptions:
         if not (ROOT / path).exists():
             findings.append(f"tools/structure_exceptions.txt: {path} ({kind}) is gone")
-    print("\n".join(findings) or "structure: nothing to report")
-    return 1 if findings else 0
+    print("\n".join(findings) or f"structure: {len(files)} files, nothing to report")
+    return 1 if findings or not files else 0
 
 
 if __name__ == "__main__":

@@ -6,19 +6,23 @@
 #   tools/setup.sh            for building, demo and tests
 #   tools/setup.sh --bench    also Google Benchmark
 #   tools/setup.sh --lint     also clang-format and clang-tidy
+#   tools/setup.sh --fuzz     also clang with libFuzzer
 #
-# libtorch comes from TORCH_DIR or CMAKE_PREFIX_PATH when one of them is set,
-# else as the wheel torch==2.13.0 into the virtual environment .deps/venv.
+# libtorch comes from TORCH_DIR or CMAKE_PREFIX_PATH when one of them names one,
+# else as the wheel torch==2.13.0 into the virtual environment .deps/venv; so does
+# cmake where the system's is too old.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly torch_version=2.13.0
+readonly cmake_minimum=3.25
 packages=(g++ make cmake ninja-build ccache python3 python3-venv nlohmann-json3-dev
           libcli11-dev libgtest-dev libgmock-dev libutf8proc-dev)
 for option in "$@"; do
   case $option in
     --bench) packages+=(libbenchmark-dev) ;;
-    --lint) packages+=(clang-format clang-tidy) ;;
+    --lint) packages+=(clang-format-14 clang-tidy-14) ;; # versions format differently
+    --fuzz) packages+=(clang-14) ;;
     *) echo "setup: unknown option $option" >&2; exit 64 ;;
   esac
 done
@@ -32,8 +36,8 @@ is_installed() {
 # A tool that is on the PATH by other means (a newer compiler, say) will do.
 is_there() {
   case $1 in
-    g++ | make | cmake | ccache | clang-format | clang-tidy) command -v "$1" >/dev/null || is_installed "$1" ;;
-    ninja-build) command -v ninja >/dev/null || is_installed "$1" ;;
+    g++ | make | cmake | ccache | clang-*) command -v "${1/clang-14/clang++-14}" >/dev/null ;;
+    ninja-build) command -v ninja >/dev/null ;;
     python3) command -v python3 >/dev/null ;;
     python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
     *) is_installed "$1" ;;
@@ -41,6 +45,10 @@ is_there() {
 }
 
 install_packages() {
+  if ! command -v dpkg-query >/dev/null; then
+    say "not a Debian system; these must be there in some form: ${packages[*]}"
+    return
+  fi
   local missing=() package
   for package in "${packages[@]}"; do
     is_there "$package" || missing+=("$package")
@@ -62,26 +70,48 @@ install_packages() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q "${missing[@]}" >/dev/null
 }
 
-install_libtorch() {
-  if [ -n "${TORCH_DIR:-}${CMAKE_PREFIX_PATH:-}" ]; then
-    return # FindLibtorch reports when there is none
-  fi
-  if [ "$(cat .deps/venv/torch-version 2>/dev/null)" = "$torch_version" ]; then
-    return
-  fi
-  say "installing libtorch $torch_version into .deps/venv"
+make_environment() {
+  [ -x .deps/venv/bin/pip ] && return
+  rm -rf .deps/venv
   python3 -m venv .deps/venv
-  .deps/venv/bin/python -m pip install -q --disable-pip-version-check "torch==$torch_version"
-  echo "$torch_version" >.deps/venv/torch-version
 }
 
-fetch_assets() {
-  local python=python3
-  [ -x .deps/venv/bin/python ] && python=.deps/venv/bin/python
-  "$python" tools/fetch_assets.py .deps/assets
+pip_install() {
+  say "installing $1 into .deps/venv"
+  make_environment
+  .deps/venv/bin/pip install --quiet --disable-pip-version-check --no-input "$1"
+}
+
+install_cmake() {
+  local found
+  found=$(cmake --version 2>/dev/null | sed -n '1s/[^0-9]*\([0-9.]*\).*/\1/p')
+  if [ -n "$found" ] && printf '%s\n' "$cmake_minimum" "$found" | sort -CV; then
+    return
+  fi
+  [ -x .deps/venv/bin/cmake ] || pip_install "cmake>=$cmake_minimum,<4"
+}
+
+# Whether the caller's variables name an installed libtorch.
+has_own_libtorch() {
+  local folder place
+  local IFS=':;'
+  for folder in ${TORCH_DIR:-} ${CMAKE_PREFIX_PATH:-}; do
+    for place in "$folder" "$folder/../.." "$folder/torch"; do
+      [ -f "$place/include/torch/csrc/api/include/torch/torch.h" ] && return 0
+    done
+  done
+  return 1
+}
+
+install_libtorch() {
+  has_own_libtorch && return
+  grep -qs "__version__ = '$torch_version" .deps/venv/lib/python3.*/site-packages/torch/version.py && return
+  pip_install "torch==$torch_version"
 }
 
 install_packages
 mkdir -p .deps
+make_environment
+install_cmake
 install_libtorch
-fetch_assets
+.deps/venv/bin/python tools/fetch_assets.py .deps/assets
