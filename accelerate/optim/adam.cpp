@@ -18,7 +18,9 @@ enum class Decay { kDecoupled, kInGradient };
 
 template <typename Options>
 void check_options(const Options& options, std::string_view where) {
-  const auto need = [&](bool holds, std::string_view name, double value,
+  const auto need = [&](bool holds,
+                        std::string_view name,
+                        double value,
                         std::string_view range) {
     ACCELERATE_CHECK(
         holds, ConfigError, where, name, " is ", value, ", expected ", range);
@@ -118,7 +120,7 @@ class AdamState {
     const bool amsgrad = groups_[group].options.amsgrad;
     for (std::size_t i = 0; i < groups_[group].params.size(); ++i) {
       const at::Tensor& parameter = groups_[group].params[i];
-      const at::Tensor& gradient = dense_gradient(parameter, where_);
+      at::Tensor gradient = dense_gradient(parameter, where_);
       if (!gradient.defined()) {
         continue;
       }
@@ -129,7 +131,7 @@ class AdamState {
       moments.step.add_(1);
       KernelLists& lists = lists_for(parameter);
       lists.params.push_back(parameter);
-      lists.grads.push_back(gradient);
+      lists.grads.push_back(std::move(gradient));
       lists.averages.push_back(moments.average);
       lists.squares.push_back(moments.square_average);
       lists.steps.push_back(moments.step);
@@ -204,7 +206,9 @@ AdamW::AdamW(std::vector<at::Tensor> parameters, const AdamWOptions& options)
 
 AdamW::AdamW(std::vector<ParamGroup<AdamWOptions>> groups)
     : state_(std::make_unique<optim::AdamState>(
-          std::move(groups), optim::Decay::kDecoupled, "optim.adamw")) {}
+          std::move(groups),
+          optim::Decay::kDecoupled,
+          "optim.adamw")) {}
 
 AdamW::AdamW(AdamW&&) noexcept = default;
 AdamW& AdamW::operator=(AdamW&&) noexcept = default;
@@ -240,7 +244,9 @@ Adam::Adam(std::vector<at::Tensor> parameters, const AdamOptions& options)
 
 Adam::Adam(std::vector<ParamGroup<AdamOptions>> groups)
     : state_(std::make_unique<optim::AdamState>(
-          std::move(groups), optim::Decay::kInGradient, "optim.adam")) {}
+          std::move(groups),
+          optim::Decay::kInGradient,
+          "optim.adam")) {}
 
 Adam::Adam(Adam&&) noexcept = default;
 Adam& Adam::operator=(Adam&&) noexcept = default;

@@ -27,10 +27,16 @@ auto& group_at(Groups& groups, std::size_t group) {
 Optimizer::~Optimizer() = default;
 
 void Optimizer::zero_grad() {
-  if (cached_parameters_.empty()) {
-    cached_parameters_ = parameters();
+  zero_gradients(parameters());
+}
+
+const std::vector<double>& Optimizer::initial_learning_rates() {
+  // A group added since the last call still has the rate it was made with.
+  for (std::size_t group = initial_learning_rates_.size(); group < num_groups();
+       ++group) {
+    initial_learning_rates_.push_back(learning_rate(group));
   }
-  zero_gradients(cached_parameters_);
+  return initial_learning_rates_;
 }
 
 void zero_gradients(const std::vector<at::Tensor>& parameters) {
@@ -56,6 +62,7 @@ void TorchOptimizer::step() {
       "torch::optim::LBFGS evaluates a closure several times in a step, which "
       "the step of a prepared optimiser cannot do");
   optimizer_->step();
+  has_stepped_ = true;
 }
 
 std::size_t TorchOptimizer::num_groups() const {
@@ -79,7 +86,7 @@ std::vector<at::Tensor> TorchOptimizer::parameters() const {
 }
 
 bool TorchOptimizer::has_stepped() const {
-  return !optimizer_->state().empty();
+  return has_stepped_ || !optimizer_->state().empty();
 }
 
 } // namespace accelerate

@@ -40,9 +40,13 @@ class ACCELERATE_API Optimizer {
   /// Whether step() ever updated something.
   [[nodiscard]] virtual bool has_stepped() const = 0;
 
+  /// The learning rates before the first schedule touched them, by group.
+  /// Remembered from the first call on, so that a second schedule does not
+  /// start from what the first one made of them.
+  [[nodiscard]] const std::vector<double>& initial_learning_rates();
+
  private:
-  // parameters() of a fixed optimiser, asked for once: zero_grad runs each step.
-  std::vector<at::Tensor> cached_parameters_;
+  std::vector<double> initial_learning_rates_; // [group], empty: not asked for
 };
 
 /// Clears gradients. One that is a view, as the buckets of a gradient exchange
@@ -68,6 +72,7 @@ class ACCELERATE_API TorchOptimizer final : public Optimizer {
 
  private:
   torch::optim::Optimizer* optimizer_;
+  bool has_stepped_ = false; // plain SGD keeps no state that would show it
 };
 
 /// The engine's view of an optimiser. References `optimizer`.

@@ -3,6 +3,8 @@
 
 #include <unordered_set>
 
+#include <ATen/ops/empty_like.h>
+
 #include "accelerate/error.h"
 
 namespace accelerate::optim {
@@ -38,6 +40,18 @@ void check_parameters(
         parameter.is_leaf() ? "" : " is the result of an operation",
         "; expected a floating leaf tensor");
     ACCELERATE_CHECK(
+        parameter.is_non_overlapping_and_dense(),
+        ConfigError,
+        where,
+        "parameter ",
+        i,
+        " of shape ",
+        parameter.sizes(),
+        " and strides ",
+        parameter.strides(),
+        " is a part of other memory, expected a contiguous tensor; take a "
+        "clone() of it");
+    ACCELERATE_CHECK(
         seen.insert(parameter.unsafeGetTensorImpl()).second,
         ConfigError,
         where,
@@ -49,19 +63,20 @@ void check_parameters(
   }
 }
 
-const at::Tensor& dense_gradient(
-    const at::Tensor& parameter,
-    std::string_view where) {
+at::Tensor dense_gradient(const at::Tensor& parameter, std::string_view where) {
   const at::Tensor& gradient = parameter.grad();
   ACCELERATE_CHECK(
-      !gradient.defined() || !gradient.is_sparse(),
+      !gradient.defined() || gradient.layout() == at::kStrided,
       ConfigError,
       where,
       "the gradient of a parameter of shape ",
       parameter.sizes(),
       " is sparse, which this optimiser does not support; make the embedding "
       "with sparse(false)");
-  return gradient;
+  if (!gradient.defined() || gradient.strides() == parameter.strides()) {
+    return gradient;
+  }
+  return at::empty_like(parameter).copy_(gradient);
 }
 
 } // namespace accelerate::optim

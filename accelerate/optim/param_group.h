@@ -12,7 +12,8 @@ namespace accelerate {
 
 /// Parameters with options of their own:
 ///
-///     AdamW({{decayed, {.lr = 1e-4}}, {rest, {.lr = 1e-4, .weight_decay = 0}}})
+///     AdamW({{decayed, {.lr = 1e-4}}, {rest, {.lr = 1e-4, .weight_decay =
+///     0}}})
 template <typename Options>
 struct ParamGroup {
   std::vector<at::Tensor> params;
@@ -22,7 +23,7 @@ struct ParamGroup {
 namespace optim {
 
 /// Checks what every optimiser demands of its parameters: defined, floating,
-/// leaves, and none twice.
+/// leaves, without holes in their memory, and none twice.
 /// @param where `optim.adamw`, for the message
 /// @throws ConfigError naming the position of the parameter.
 void check_parameters(
@@ -40,9 +41,11 @@ template <typename Group>
   return all;
 }
 
-/// A parameter with its gradient for one step; undefined when it has none.
+/// The gradient of a parameter for one step, in the parameter's memory layout,
+/// because the kernels walk both memories side by side; undefined when it has
+/// none.
 /// @throws ConfigError for a sparse gradient.
-[[nodiscard]] const at::Tensor& dense_gradient(
+[[nodiscard]] at::Tensor dense_gradient(
     const at::Tensor& parameter,
     std::string_view where);
 

@@ -27,9 +27,7 @@ struct Scheduler::State {
         steps >= 1, kWhere, "bound with ", steps, " inner steps");
     optimizer = std::move(to);
     inner_steps = steps;
-    for (std::size_t group = 0; group < optimizer->num_groups(); ++group) {
-      initial_lr.push_back(optimizer->learning_rate(group));
-    }
+    initial_lr = optimizer->initial_learning_rates();
     apply();
   }
 

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "accelerate/api.h"
@@ -51,7 +53,9 @@ class ACCELERATE_API Scheduler {
 /// are optimiser steps.
 /// @throws ConfigError as make_schedule().
 template <typename T>
-  requires requires(T& optimizer) { as_optimizer(optimizer); }
+requires requires(T& optimizer) {
+  as_optimizer(optimizer);
+}
 [[nodiscard]] Scheduler get_scheduler(
     std::string_view name,
     T& optimizer,
@@ -66,6 +70,23 @@ template <typename T>
     std::string_view name,
     const SchedulerOptions& options) {
   return Scheduler(make_schedule(name, options));
+}
+
+/// A schedule of the user's own: every group's initial rate times
+/// `factor(steps so far)`.
+/// Source: torch.optim.lr_scheduler.LambdaLR
+template <typename T>
+requires requires(T& optimizer) {
+  as_optimizer(optimizer);
+}
+[[nodiscard]] Scheduler lambda_scheduler(
+    T& optimizer,
+    std::function<double(std::int64_t step)> factor) {
+  return Scheduler(
+      as_optimizer(optimizer),
+      [factor = std::move(factor)](std::int64_t step, double initial_lr) {
+        return initial_lr * factor(step);
+      });
 }
 
 } // namespace accelerate

@@ -21,17 +21,25 @@ double progress(std::int64_t part, std::int64_t whole) {
       static_cast<double>(std::max<std::int64_t>(1, whole));
 }
 
-std::int64_t training_steps(
-    const SchedulerOptions& options,
-    std::string_view name) {
+std::int64_t required(
+    const std::optional<std::int64_t>& count,
+    std::string_view schedule,
+    std::string_view option) {
   ACCELERATE_CHECK(
-      options.num_training_steps.has_value(),
+      count.has_value(),
       ConfigError,
       kWhere,
       "the schedule '",
-      name,
-      "' needs num_training_steps");
-  return *options.num_training_steps;
+      schedule,
+      "' needs ",
+      option);
+  return *count;
+}
+
+std::int64_t training_steps(
+    const SchedulerOptions& options,
+    std::string_view name) {
+  return required(options.num_training_steps, name, "num_training_steps");
 }
 
 /// A schedule of relative rates after a linear warm-up.
@@ -112,8 +120,8 @@ ScheduleFunction polynomial(const SchedulerOptions& options) {
 ScheduleFunction inverse_sqrt(const SchedulerOptions& options) {
   constexpr std::int64_t kTimescaleWithoutWarmup = 10'000; // of transformers
   const std::int64_t warmup = options.num_warmup_steps;
-  const std::int64_t timescale = options.timescale.value_or(
-      warmup > 0 ? warmup : kTimescaleWithoutWarmup);
+  const std::int64_t timescale =
+      options.timescale.value_or(warmup > 0 ? warmup : kTimescaleWithoutWarmup);
   ACCELERATE_CHECK(
       timescale > 0,
       ConfigError,
@@ -152,10 +160,21 @@ double fall(ScheduleShape shape, double done, double cycles) {
 
 ScheduleFunction warmup_stable_decay(const SchedulerOptions& options) {
   const std::int64_t warmup = options.num_warmup_steps;
-  const std::int64_t decay = options.num_decay_steps;
+  const std::int64_t decay = required(
+      options.num_decay_steps, "warmup_stable_decay", "num_decay_steps");
   const std::int64_t stable = options.num_stable_steps
       ? *options.num_stable_steps
       : training_steps(options, "warmup_stable_decay") - warmup - decay;
+  ACCELERATE_CHECK(
+      stable >= 0,
+      ConfigError,
+      kWhere,
+      "num_training_steps is ",
+      stable + warmup + decay,
+      ", expected at least num_warmup_steps + num_decay_steps = ",
+      warmup,
+      " + ",
+      decay);
   const double least = options.min_lr_ratio;
   const double cycles = options.num_cycles.value_or(0.5);
   const auto lift = [least](double factor) {
@@ -193,7 +212,7 @@ void check_counts(const SchedulerOptions& options) {
       {"num_warmup_steps", options.num_warmup_steps},
       {"num_training_steps", options.num_training_steps.value_or(0)},
       {"num_stable_steps", options.num_stable_steps.value_or(0)},
-      {"num_decay_steps", options.num_decay_steps},
+      {"num_decay_steps", options.num_decay_steps.value_or(0)},
   }};
   for (const auto& [name, count] : counts) {
     ACCELERATE_CHECK(

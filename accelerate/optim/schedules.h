@@ -25,11 +25,13 @@ struct SchedulerOptions {
   /// cosine: waves, default 0.5, from the full rate to 0 once.
   /// cosine_with_restarts: restarts, default 1. warmup_stable_decay: 0.5.
   std::optional<double> num_cycles = std::nullopt;
-  double lr_end = 1e-7; ///< polynomial: the last rate
+  /// polynomial: the last rate, the same for every group.
+  double lr_end = 1e-7;
   double power = 1.0; ///< polynomial
   std::optional<std::int64_t> timescale = std::nullopt; ///< inverse_sqrt
   std::optional<std::int64_t> num_stable_steps = std::nullopt;
-  std::int64_t num_decay_steps = 0; ///< warmup_stable_decay
+  /// Needed by warmup_stable_decay.
+  std::optional<std::int64_t> num_decay_steps = std::nullopt;
   double min_lr_ratio = 0; ///< warmup_stable_decay
   ScheduleShape warmup_shape = ScheduleShape::kLinear;
   ScheduleShape decay_shape = ScheduleShape::kCosine;

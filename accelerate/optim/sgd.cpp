@@ -6,6 +6,8 @@
 #include <ATen/ops/empty_like.h>
 #include <c10/core/GradMode.h>
 
+#include <utility>
+
 #include "accelerate/error.h"
 
 namespace accelerate {
@@ -16,7 +18,13 @@ constexpr const char* kWhere = "optim.sgd";
 void check_options(const SGDOptions& options) {
   const auto need = [](bool holds, std::string_view name, double value) {
     ACCELERATE_CHECK(
-        holds, ConfigError, kWhere, name, " is ", value, ", expected at least 0");
+        holds,
+        ConfigError,
+        kWhere,
+        name,
+        " is ",
+        value,
+        ", expected at least 0");
   };
   need(options.lr >= 0, "lr", options.lr);
   need(options.momentum >= 0, "momentum", options.momentum);
@@ -35,7 +43,8 @@ void check_options(const SGDOptions& options) {
 struct KernelLists {
   c10::Device device = c10::kCPU;
   at::ScalarType dtype = at::kFloat;
-  bool is_first_step = false; // the kernel fills the momentum instead of using it
+  // The kernel fills the momentum instead of using it.
+  bool is_first_step = false;
   std::vector<at::Tensor> params, grads, momenta;
 };
 
@@ -69,7 +78,7 @@ struct SGD::State {
     const bool has_momentum = groups[group].options.momentum > 0;
     for (std::size_t i = 0; i < groups[group].params.size(); ++i) {
       const at::Tensor& parameter = groups[group].params[i];
-      const at::Tensor& gradient = optim::dense_gradient(parameter, kWhere);
+      at::Tensor gradient = optim::dense_gradient(parameter, kWhere);
       if (!gradient.defined()) {
         continue;
       }
@@ -80,7 +89,7 @@ struct SGD::State {
       }
       KernelLists& lists = lists_for(all, parameter, is_first);
       lists.params.push_back(parameter);
-      lists.grads.push_back(gradient);
+      lists.grads.push_back(std::move(gradient));
       if (has_momentum) {
         lists.momenta.push_back(momentum);
       }
