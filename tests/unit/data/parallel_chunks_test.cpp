@@ -2,7 +2,10 @@
 #include "accelerate/data/parallel_chunks_impl.h"
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "throws_with.h"
@@ -33,16 +36,30 @@ TEST(ParallelChunks, CoversEveryRowOnce) {
   }
 }
 
+// Chunks 20 and 21 run at the same time and fail one after the other, in both
+// orders.
 TEST(ParallelChunks, RethrowsTheEarliestFailure) {
-  for (int repeat = 0; repeat < 50; ++repeat) {
+  for (const std::int64_t first : {20, 21}) {
+    std::atomic<int> running = 0;
+    std::atomic<bool> has_failed = false;
     EXPECT_EQ(
-        message_of<std::runtime_error>([] {
+        message_of<std::runtime_error>([&] {
           parallel_chunks(
               {.num_rows = 100, .num_threads = 4},
-              [](std::int64_t chunk, std::int64_t, std::int64_t) {
-                if (chunk >= 20) {
-                  throw std::runtime_error(std::to_string(chunk));
+              [&](std::int64_t chunk, std::int64_t, std::int64_t) {
+                if (chunk != 20 && chunk != 21) {
+                  return;
                 }
+                ++running;
+                while (running < 2 || (chunk != first && !has_failed)) {
+                  std::this_thread::yield();
+                }
+                if (chunk == first) {
+                  has_failed = true;
+                } else {
+                  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                }
+                throw std::runtime_error(std::to_string(chunk));
               });
         }),
         "20");
