@@ -10,6 +10,7 @@
 
 #include "accelerate/error.h"
 #include "tests/dist/launch/launched_job.h"
+#include "tests/support/leak_check.h"
 
 namespace accelerate::test {
 namespace {
@@ -20,6 +21,7 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
+const bool kChecksLeaks = install_leak_check();
 const std::string kActor = built_program("rank_actor");
 // Longer than any test may take: a rank that sleeps this long was ended.
 const std::string kSleep = "sleep=60000";

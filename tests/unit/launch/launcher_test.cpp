@@ -8,6 +8,7 @@
 
 #include "accelerate/error.h"
 #include "accelerate/launch/program.h"
+#include "tests/support/leak_check.h"
 #include "tests/support/run_ranks.h"
 #include "tests/support/temp_dir.h"
 
@@ -22,6 +23,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
+const bool kChecksLeaks = test::install_leak_check();
 const std::string kActor = built_program("rank_actor");
 
 TEST(Launcher, RejectsOptionsOutsideTheirLimits) {
