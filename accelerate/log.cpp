@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <bit>
+#include <cstdint>
 #include <cstdlib>
 #include <ctime>
 
@@ -33,8 +35,10 @@ std::atomic<LogLevel>& current_level() {
   return level;
 }
 
-std::atomic<LogIdentity>& current_identity() {
-  static std::atomic<LogIdentity> identity{LogIdentity{}};
+// As one number: an atomic struct may need a lock and a library of its own.
+std::atomic<std::uint64_t>& current_identity() {
+  static std::atomic<std::uint64_t> identity{
+      std::bit_cast<std::uint64_t>(LogIdentity{})};
   return identity;
 }
 
@@ -64,11 +68,11 @@ std::string local_time_now() {
 } // namespace
 
 void set_log_identity(LogIdentity identity) {
-  current_identity().store(identity);
+  current_identity().store(std::bit_cast<std::uint64_t>(identity));
 }
 
 LogIdentity log_identity() {
-  return current_identity().load();
+  return std::bit_cast<LogIdentity>(current_identity().load());
 }
 
 void set_log_level(LogLevel level) {
@@ -102,10 +106,7 @@ void log(LogLevel level, std::string_view area, std::string_view message) {
       ::write(STDERR_FILENO, line.data(), line.size());
 }
 
-void log_main(
-    LogLevel level,
-    std::string_view area,
-    std::string_view message) {
+void log_main(LogLevel level, std::string_view area, std::string_view message) {
   if (log_identity().global_rank == 0) {
     log(level, area, message);
   }
