@@ -70,6 +70,7 @@ class ACCELERATE_API ProcessGroup {
   void shutdown();
 
   /// The group as c10d sees it; null in a world of one and after shutdown().
+  /// Callers of this and of from_c10d() include c10d's ProcessGroup.hpp.
   [[nodiscard]] c10::intrusive_ptr<c10d::ProcessGroup> c10d_group() const;
 
   struct Impl;

@@ -1,5 +1,7 @@
 // tests/dist/job.h: starts the ranks of a small job on this machine and waits
-// for them, bounded in time.
+// for them, bounded in time. By hand and not through the launcher, because
+// these tests start jobs wrongly on purpose: absent ranks, two processes of one
+// rank, world sizes that differ, a taken port.
 #pragma once
 
 #include <sys/types.h>

@@ -1,0 +1,45 @@
+// tests/unit/comm/process_group_test.cpp: what needs no second process.
+#include "accelerate/comm/process_group.h"
+
+#include "accelerate/comm/collectives.h"
+#include "accelerate/error.h"
+
+#include <gtest/gtest.h>
+
+namespace accelerate {
+namespace {
+
+TEST(ProcessGroup, RefusesATimeoutThatIsNotPositive) {
+  for (const int timeout_ms : {0, -5}) {
+    EXPECT_THROW(
+        (void)ProcessGroup::create(
+            {}, {.timeout = std::chrono::milliseconds(timeout_ms)}),
+        ConfigError);
+  }
+}
+
+TEST(ProcessGroup, RefusesADeviceTypeWithoutBackend) {
+  EXPECT_THROW(
+      (void)ProcessGroup::create({}, {.device_type = c10::DeviceType::XLA}),
+      ConfigError);
+}
+
+TEST(ProcessGroup, AWorldOfOneHasNoBackend) {
+  ProcessGroup group = ProcessGroup::create({});
+  EXPECT_EQ(group.global_rank(), 0);
+  EXPECT_EQ(group.world_size(), 1);
+  EXPECT_EQ(group.timeout(), std::chrono::minutes(30));
+  EXPECT_FALSE(group.is_broken());
+  group.shutdown();
+  EXPECT_THROW(barrier(group), CommError);
+}
+
+TEST(ProcessGroup, CopiesShareTheGroup) {
+  ProcessGroup group;
+  const ProcessGroup copy = group;
+  group.shutdown();
+  EXPECT_THROW(barrier(copy), CommError);
+}
+
+} // namespace
+} // namespace accelerate
