@@ -14,7 +14,8 @@ namespace accelerate::text {
 struct NormalizerOptions {
   bool clean_text = true;
   bool handle_chinese_chars = true;
-  std::optional<bool> strip_accents; ///< unset: follows lowercase
+  /// Unset: follows lowercase.
+  std::optional<bool> strip_accents = std::nullopt;
   bool lowercase = true;
 };
 

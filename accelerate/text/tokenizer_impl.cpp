@@ -26,6 +26,48 @@ void cut(std::vector<text::TokenId>& ids, std::int64_t length, KeepEnd keep) {
   }
 }
 
+/// A sample that does not fit.
+struct TooLong {
+  text::PairLengths have;
+  std::int64_t room; ///< ids for both texts, fewer than they have
+  bool is_pair;
+};
+
+text::PairLengths lengths_kept(
+    const TooLong& sample,
+    const EncodeOptions& options) {
+  if (sample.room == 0) {
+    return {}; // whatever the strategy
+  }
+  if (options.truncation_strategy == TruncationStrategy::kLongestFirst) {
+    return sample.is_pair ? text::longest_first(sample.have, sample.room)
+                          : text::PairLengths{sample.room, 0};
+  }
+  const bool is_first =
+      options.truncation_strategy == TruncationStrategy::kOnlyFirst;
+  ACCELERATE_CHECK(
+      is_first || sample.is_pair,
+      ConfigError,
+      kWhere,
+      "truncation of the second text only, but there is none");
+  text::PairLengths keep = sample.have;
+  std::int64_t& length = is_first ? keep.first : keep.second;
+  const std::int64_t excess = keep.first + keep.second - sample.room;
+  ACCELERATE_CHECK(
+      length > excess,
+      ConfigError,
+      kWhere,
+      "the ",
+      is_first ? "first" : "second",
+      " text has ",
+      length,
+      " tokens, too few to cut ",
+      excess,
+      "; raise max_length or use TruncationStrategy::kLongestFirst");
+  length -= excess;
+  return keep;
+}
+
 } // namespace
 
 Tokenizer::Impl::Impl(text::TokenizerDefinition read)
@@ -108,40 +150,11 @@ void Tokenizer::Impl::truncate(
   const text::PairLengths have{
       static_cast<std::int64_t>(scratch.first.size()),
       static_cast<std::int64_t>(scratch.second.size())};
-  const std::int64_t excess = have.first + have.second - room;
-  if (excess <= 0) {
+  if (have.first + have.second <= room) {
     return;
   }
-  text::PairLengths keep = have;
-  if (room == 0) {
-    keep = {}; // whatever the strategy
-  } else if (options.truncation_strategy == TruncationStrategy::kLongestFirst) {
-    keep = sample.second ? text::longest_first(have, room)
-                         : text::PairLengths{room, 0};
-  } else {
-    const bool is_first =
-        options.truncation_strategy == TruncationStrategy::kOnlyFirst;
-    ACCELERATE_CHECK(
-        is_first || sample.second,
-        ConfigError,
-        kWhere,
-        "truncation of the second text only, but there is none");
-    std::int64_t& length = is_first ? keep.first : keep.second;
-    ACCELERATE_CHECK(
-        length > excess,
-        ConfigError,
-        kWhere,
-        "the ",
-        is_first ? "first" : "second",
-        " text has ",
-        length,
-        " tokens, too few to cut ",
-        excess,
-        " for max_length ",
-        *limit,
-        "; use TruncationStrategy::kLongestFirst");
-    length -= excess;
-  }
+  const text::PairLengths keep =
+      lengths_kept({have, room, sample.second.has_value()}, options);
   const KeepEnd end = definition.truncation_side == text::Side::kRight
       ? KeepEnd::kFront
       : KeepEnd::kBack;
