@@ -1,0 +1,2 @@
+// benchmarks/empty_program.cpp: a rank that does nothing.
+int main() {}

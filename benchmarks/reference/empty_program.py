@@ -1,0 +1,1 @@
+"""benchmarks/reference/empty_program.py: a rank that does nothing."""

@@ -1,0 +1,351 @@
+"""benchmarks/run.py: measures our programs and the reference side by side.
+
+    python3 benchmarks/run.py build/bench
+
+In every round each side of a benchmark runs once, one after the other
+(A-B-A-B), with the same threads, batches, padding and precision. Prints a table
+with median, range and ratio, and writes all values to build/bench.json.
+docs/benchmarks.md says how to read them.
+
+The reference (accelerate, torch, transformers) lives in a virtual environment of
+its own, .deps/reference-venv, made here when it is missing. To use another
+interpreter that has them: ACCELERATE_BENCH_REFERENCE_PYTHON=/path/to/python.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Callable
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "benchmarks" / "reference"
+PACKAGES = ("accelerate==1.15.0", "torch==2.13.0", "transformers==5.23.0")
+RANKS = 2
+# One benchmark program must not hang the others.
+LIMIT_SECONDS = 1800
+
+
+@dataclass
+class Side:
+    """One way to do the job; measure() gives the value of each metric."""
+
+    name: str
+    measure: Callable[[], dict]
+
+
+@dataclass
+class Metric:
+    name: str
+    unit: str
+    higher_is_better: bool
+
+
+@dataclass
+class Benchmark:
+    name: str
+    metrics: list
+    sides: list  # ours first
+
+
+class Missing(Exception):
+    """A program of one side is not there; the benchmark is left out."""
+
+
+def environment():
+    """One thread per rank, whoever reads which variable; nothing downloaded."""
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+    return {
+        **os.environ,
+        **{name: "1" for name in threads},
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        "ACCELERATE_USE_CPU": "true",
+    }
+
+
+def run(command):
+    """Standard output of a command that must succeed."""
+    command = [str(part) for part in command]
+    if shutil.which(command[0]) is None:
+        raise Missing(command[0])
+    done = subprocess.run(
+        command,
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+    )
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed with {done.returncode}:\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def last_json(output):
+    """The last line that is a JSON object: launchers may print around it."""
+    lines = [line[line.index("{") :] for line in output.splitlines() if "{" in line]
+    return json.loads(lines[-1])
+
+
+class Programs:
+    """Where both sides' programs are, and how each starts ranks."""
+
+    def __init__(self, build, python):
+        self.build = build
+        self.python = python
+
+    def ours(self, name):
+        for folder in ("benchmarks", "examples"):
+            if (self.build / folder / name).exists():
+                return self.build / folder / name
+        raise Missing(name)
+
+    def launch_ours(self, program, *arguments):
+        launcher = self.build / "cli" / "accelerate"
+        return [launcher, "launch", "--cpu", "--num_processes", RANKS, self.ours(program), *arguments]
+
+    def reference(self, script, *arguments):
+        if not (REFERENCE / script).exists():
+            raise Missing(script)
+        return [self.python, REFERENCE / script, *arguments]
+
+    def torchrun(self, script, *arguments):
+        start = [self.python, "-m", "torch.distributed.run", "--nproc_per_node", RANKS]
+        return [*start, *self.reference(script, *arguments)[1:]]
+
+
+def seconds_of(command):
+    start = time.perf_counter()
+    run(command)
+    return {"seconds": time.perf_counter() - start}
+
+
+def seconds_until_reported(command):
+    start = time.time()
+    return {"seconds": last_json(run(command))["finished_at"] - start}
+
+
+def finetune(programs, args):
+    work = ROOT / "build" / "bench-work"
+    work.mkdir(parents=True, exist_ok=True)
+    assets = ROOT / ".deps" / "assets"
+    model, train = assets / "minilm", assets / "reviews" / "train.csv"
+    test = work / "test.csv"  # ours evaluates after training; keep that short
+    with open(assets / "reviews" / "test.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))[:33]
+    with open(test, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    report = work / "finetune.json"
+    common = ["--model", model, "--train", train, "--max_steps", args.steps]
+    common += ["--batch_size", 16, "--max_length", 64, "--json", report]
+
+    def measure(command):
+        report.unlink(missing_ok=True)
+        run(command)
+        return json.loads(report.read_text())
+
+    return Benchmark(
+        f"fine-tuning, {RANKS} ranks, fp32, {args.steps} steps",
+        [
+            Metric("samples_per_second", "samples/s", True),
+            Metric("peak_megabytes", "MB/rank", False),
+        ],
+        [
+            Side("ours", lambda: measure(programs.launch_ours("finetune_reviews", *common, "--test", test))),
+            Side("reference", lambda: measure(programs.torchrun("finetune.py", *common))),
+            Side("reference fused", lambda: measure(programs.torchrun("finetune.py", *common, "--fused"))),
+        ],
+    )
+
+
+def step(programs, args):
+    def reference(suffix):
+        result = last_json(run(programs.reference("step.py")))
+        return {name: result[f"{name[:-3]}{suffix}_us"] for name in ("bare_us", "wrapped_us", "overhead_us")}
+
+    return Benchmark(
+        "step of a tiny MLP",
+        [
+            Metric("bare_us", "us", False),
+            Metric("wrapped_us", "us", False),
+            Metric("overhead_us", "us", False),
+        ],
+        [
+            Side("ours", lambda: last_json(run([programs.ours("step_bench")]))),
+            Side("reference", lambda: reference("")),
+            Side("reference fused", lambda: reference("_fused")),
+        ],
+    )
+
+
+def launch(programs, args):
+    accelerate = pathlib.Path(programs.python).parent / "accelerate"
+    empty = programs.reference("empty_program.py")[1]
+    return Benchmark(
+        "launch of empty programs",
+        [Metric("seconds", "s", False)],
+        [
+            Side(f"ours, {RANKS} ranks", lambda: seconds_of(programs.launch_ours("empty_program"))),
+            Side(f"torchrun, {RANKS} ranks", lambda: seconds_of(programs.torchrun("empty_program.py"))),
+            # Its CPU launcher starts several ranks only through mpirun.
+            Side("reference launch, 1 rank", lambda: seconds_of([accelerate, "launch", "--cpu", "--num_processes", 1, empty])),
+        ],
+    )
+
+
+def all_reduce(programs, args):
+    return Benchmark(
+        f"launch to first all-reduce, {RANKS} ranks",
+        [Metric("seconds", "s", False)],
+        [
+            Side("ours", lambda: seconds_until_reported(programs.launch_ours("first_all_reduce_bench"))),
+            Side("reference", lambda: seconds_until_reported(programs.torchrun("first_all_reduce.py"))),
+        ],
+    )
+
+
+def loader(programs, args):
+    common = ["--samples", 20_000, "--length", 128, "--batch_size", 32, "--rounds", 3]
+    return Benchmark(
+        "loader, 128 tokens, batch 32",
+        [Metric("samples_per_second", "samples/s", True)],
+        [
+            Side("ours", lambda: last_json(run([programs.ours("loader_bench"), *common]))),
+            Side("reference", lambda: last_json(run(programs.reference("loader.py", *common)))),
+        ],
+    )
+
+
+def tokenizer(programs, args):
+    folder = ROOT / ".deps" / "assets" / "minilm"
+    texts = ROOT / "build" / "bench-work" / "reviews.txt"
+    texts.parent.mkdir(parents=True, exist_ok=True)
+    with open(ROOT / ".deps/assets/reviews/train.csv", encoding="utf-8", newline="") as file:
+        rows = [" ".join(row["text"].split()) for row in csv.DictReader(file)]
+    texts.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+    def measure(command):
+        result = last_json(run(command))
+        rates = [value for name, value in result.items() if name.endswith("mb_per_s")]
+        return {"mb_per_second": max(rates)}  # the faster of two calls
+
+    return Benchmark(
+        "tokenizer, one thread",
+        [Metric("mb_per_second", "MB/s", True)],
+        [
+            Side("ours", lambda: measure([programs.ours("tokenizer_bench"), folder, texts])),
+            Side("reference", lambda: measure(programs.reference("tokenizer.py", folder, texts))),
+        ],
+    )
+
+
+BENCHMARKS = {f.__name__: f for f in (launch, all_reduce, step, loader, tokenizer, finetune)}
+
+
+def reference_python():
+    chosen = os.environ.get("ACCELERATE_BENCH_REFERENCE_PYTHON")
+    if chosen:
+        return chosen
+    folder = ROOT / ".deps" / "reference-venv"
+    python, done = folder / "bin" / "python", folder / "packages.txt"
+    if done.exists() and done.read_text().split() == list(PACKAGES):
+        return str(python)
+    print(f"making {folder.relative_to(ROOT)} with {' '.join(PACKAGES)}", file=sys.stderr)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    share_torch(folder)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+    done.write_text("\n".join(PACKAGES))
+    return str(python)
+
+
+def share_torch(folder):
+    """Lets both sides run on one libtorch: that of the project's environment,
+    when it is there and of the version wanted. Otherwise pip fetches torch."""
+    library = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    ours = ROOT / ".deps" / "venv" / library
+    if list(ours.glob("torch-2.13.0*.dist-info")):
+        (folder / library / "project_torch.pth").write_text(f"{ours}\n")
+
+
+def measure(benchmark, rounds):
+    """values[side][metric] -> one number a round."""
+    values = {side.name: {m.name: [] for m in benchmark.metrics} for side in benchmark.sides}
+    for _ in range(rounds):
+        for side in benchmark.sides:
+            result = side.measure()
+            for metric in benchmark.metrics:
+                values[side.name][metric.name].append(result[metric.name])
+    return values
+
+
+def number(value):
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def advantage(metric, ours, other):
+    """How many times better ours is; none where a difference is about zero."""
+    better, worse = (ours, other) if metric.higher_is_better else (other, ours)
+    return f"{better / worse:.2f}" if min(better, worse) > 0 else "-"
+
+
+def table(benchmark, values):
+    rows = []
+    ours = values[benchmark.sides[0].name]
+    for metric in benchmark.metrics:
+        for side in benchmark.sides:
+            numbers = values[side.name][metric.name]
+            middle = statistics.median(numbers)
+            first = side is benchmark.sides[0]
+            ratio = "" if first else advantage(metric, statistics.median(ours[metric.name]), middle)
+            spread = f"{number(min(numbers))} - {number(max(numbers))}"
+            rows.append(f"  {metric.name:<20}{side.name:<26}{number(middle):>10} {metric.unit:<10}{spread:<22}{ratio:>8}")
+    return "\n".join(rows)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("build", type=pathlib.Path, nargs="?", default=ROOT / "build" / "bench")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=30, help="of fine-tuning in each round")
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS))
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build" / "bench.json")
+    return parser.parse_args()
+
+
+def main():
+    args = parse()
+    programs = Programs(args.build.resolve(), reference_python())
+    results, missing = {}, []
+    print(f"  {'':<20}{'':<26}{'median':>10} {'':<10}{'range':<22}{'x better':>8}")
+    for name in args.only:
+        try:
+            benchmark = BENCHMARKS[name](programs, args)
+            values = measure(benchmark, args.rounds)
+        except Missing as program:
+            missing.append(f"{name}: no program {program}")
+            continue
+        print(f"{benchmark.name}\n{table(benchmark, values)}", flush=True)
+        results[name] = {"title": benchmark.name, "values": values}
+    report = {
+        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "packages": PACKAGES,
+        "rounds": args.rounds,
+        "benchmarks": results,
+    }
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_text(json.dumps(report, indent=1) + "\n")
+    if missing:
+        sys.exit("left out, build with ACCELERATE_BUILD_BENCHMARKS=ON:\n" + "\n".join(missing))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+// benchmarks/step_bench.cpp: processor time of one training step of a tiny MLP
+// (64-64-64, batch 8, AdamW), bare and through the Accelerator, world of one.
+//
+//   step_bench [--steps N] [--rounds N]
+//
+// The two loops take turns within the process, a round of one after a round of
+// the other, and have the same libtorch modules and the same optimiser, so
+// that their difference is what the handles cost. Prints one line of JSON.
+// Twin: benchmarks/reference/step.py
+#include <algorithm>
+#include <ctime>
+#include <iostream>
+#include <vector>
+
+#include <ATen/ops/mse_loss.h>
+#include <ATen/ops/randn.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "accelerate/accelerator.h"
+#include "accelerate/optim/adam.h"
+#include "accelerate/state/seed.h"
+
+namespace {
+
+using accelerate::AdamW;
+
+// Nothing moves: a net that has learned its one batch computes with denormal
+// numbers, which take longer than others.
+constexpr double kLearningRate = 0;
+
+torch::nn::Sequential make_mlp() {
+  accelerate::set_seed(0); // equal weights take equal time
+  return torch::nn::Sequential(
+      torch::nn::Linear(64, 64), torch::nn::ReLU(), torch::nn::Linear(64, 64));
+}
+
+/// Processor time of this process in microseconds: neighbours on the machine
+/// matter less to it than to the wall clock, and one thread does all the work.
+double now_us() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return 1e6 * static_cast<double>(now.tv_sec) +
+      1e-3 * static_cast<double>(now.tv_nsec);
+}
+
+/// Microseconds of one call, over `steps` calls.
+template <typename Step>
+double measure(int steps, Step step) {
+  const double start = now_us();
+  for (int i = 0; i < steps; ++i) {
+    step();
+  }
+  return (now_us() - start) / steps;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  int steps = 100;
+  int rounds = 201;
+  CLI::App app("Cost of the wrapper in a step of a tiny MLP");
+  app.add_option("--steps", steps)->check(CLI::PositiveNumber);
+  app.add_option("--rounds", rounds)->check(CLI::PositiveNumber);
+  CLI11_PARSE(app, argc, argv);
+
+  accelerate::Accelerator accelerator;
+  const at::Tensor x = at::randn({8, 64});
+  const at::Tensor y = at::randn({8, 64});
+
+  auto bare_net = make_mlp();
+  AdamW bare_optimizer(bare_net->parameters(), {.lr = kLearningRate});
+  const auto bare = [&] {
+    const at::Tensor loss = at::mse_loss(bare_net->forward(x), y);
+    loss.backward();
+    bare_optimizer.step();
+    bare_optimizer.zero_grad();
+  };
+
+  auto net = make_mlp();
+  auto [model, optimizer] =
+      accelerator.prepare(net, AdamW(net->parameters(), {.lr = kLearningRate}));
+  const auto wrapped = [&, &prepared = model, &engine = optimizer] {
+    const at::Tensor loss = at::mse_loss(prepared(x), y);
+    accelerator.backward(loss);
+    engine.step();
+    engine.zero_grad();
+  };
+
+  measure(steps, bare);
+  measure(steps, wrapped);
+  std::vector<double> bare_times, wrapped_times, differences;
+  for (int round = 0; round < rounds; ++round) {
+    // Who goes first alternates, so that a drift of the clock cancels.
+    const bool bare_first = round % 2 == 0;
+    const double first =
+        bare_first ? measure(steps, bare) : measure(steps, wrapped);
+    const double second =
+        bare_first ? measure(steps, wrapped) : measure(steps, bare);
+    bare_times.push_back(bare_first ? first : second);
+    wrapped_times.push_back(bare_first ? second : first);
+    differences.push_back(wrapped_times.back() - bare_times.back());
+  }
+  const nlohmann::json result = {
+      {"bare_us", median(bare_times)},
+      {"wrapped_us", median(wrapped_times)},
+      {"overhead_us", median(differences)}};
+  std::cout << result.dump() << '\n';
+  return 0;
+}
