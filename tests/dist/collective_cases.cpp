@@ -174,8 +174,8 @@ void pad(ProcessGroup& group) {
 void texts(ProcessGroup& group) {
   const int world = group.world_size();
   const auto text_of = [](int rank) {
-    return std::string(static_cast<std::size_t>(rank) * 3, 'x') +
-        std::string(1, '\0') + std::to_string(rank);
+    const auto length = static_cast<std::size_t>(rank) * 3;
+    return concat(std::string(length, 'x'), '\0', rank);
   };
   const auto all = gather_strings(group, text_of(group.global_rank()));
   expect("one text for each rank", static_cast<int>(all.size()) == world);
