@@ -93,8 +93,7 @@ class ACCELERATE_API Accelerator {
   template <typename... T>
   [[nodiscard]] decltype(auto) prepare(T&&... objects) {
     return prepare_with(
-        {.device_placement = default_placement()},
-        std::forward<T>(objects)...);
+        {.device_placement = default_placement()}, std::forward<T>(objects)...);
   }
 
   /// prepare() with options.
@@ -144,13 +143,11 @@ class ACCELERATE_API Accelerator {
   /// loader, with tensors whose dim 0 is the sample.
   template <TensorVisitable T>
   [[nodiscard]] T gather_for_metrics(const T& value) const {
-    return step::gather_for_metrics(
-        process_group(), gradient_state(), value);
+    return step::gather_for_metrics(process_group(), gradient_state(), value);
   }
   template <TensorVisitable T>
-  [[nodiscard]] T reduce(
-      const T& value,
-      Reduction reduction = Reduction::kSum) const {
+  [[nodiscard]] T reduce(const T& value, Reduction reduction = Reduction::kSum)
+      const {
     return accelerate::reduce(process_group(), value, reduction);
   }
   template <TensorVisitable T>
@@ -199,8 +196,7 @@ class ACCELERATE_API Accelerator {
   }
   template <typename F>
   auto on_process(int process_index, F&& f) const {
-    return run_if(
-        this->process_index() == process_index, std::forward<F>(f));
+    return run_if(this->process_index() == process_index, std::forward<F>(f));
   }
 
   /// Rank 0 runs `work` first; the others start when it is done: for files

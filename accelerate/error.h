@@ -47,8 +47,9 @@ template <typename... Parts>
 
 /// Builds `[where] what`, followed by ` (rank 3/8)` in a world larger than one.
 /// @param where `area.function`
-[[nodiscard]] ACCELERATE_API std::string
-error_message(std::string_view where, std::string_view what);
+[[nodiscard]] ACCELERATE_API std::string error_message(
+    std::string_view where,
+    std::string_view what);
 
 /// Text of an errno value: `errno 98 (Address already in use)`.
 [[nodiscard]] ACCELERATE_API std::string describe_errno(int error_number);
@@ -58,15 +59,14 @@ error_message(std::string_view where, std::string_view what);
 /// Throws `Error` with `[where] parts…` unless `condition` holds. The parts are
 /// evaluated only on failure. They say what was got, what was expected, and
 /// after a semicolon a hint.
-#define ACCELERATE_CHECK(condition, Error, where, ...)   \
-  do {                                                   \
-    if (!(condition)) [[unlikely]] {                     \
-      throw Error(::accelerate::error_message(           \
-          (where), ::accelerate::concat(__VA_ARGS__)));  \
-    }                                                    \
+#define ACCELERATE_CHECK(condition, Error, where, ...)  \
+  do {                                                  \
+    if (!(condition)) [[unlikely]] {                    \
+      throw Error(::accelerate::error_message(          \
+          (where), ::accelerate::concat(__VA_ARGS__))); \
+    }                                                   \
   } while (false)
 
 /// An invariant of this library; throws InternalError.
 #define ACCELERATE_CHECK_INTERNAL(condition, where, ...) \
-  ACCELERATE_CHECK(                                      \
-      condition, ::accelerate::InternalError, where, __VA_ARGS__)
+  ACCELERATE_CHECK(condition, ::accelerate::InternalError, where, __VA_ARGS__)

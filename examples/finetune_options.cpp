@@ -62,8 +62,8 @@ FinetuneOptions FinetuneOptions::parse(int argc, char** argv) {
     try {
       setter->second(argv[i + 1]);
     } catch (const std::exception&) {
-      usage(accelerate::concat(
-          "'", argv[i + 1], "' is no number for ", argv[i]));
+      usage(
+          accelerate::concat("'", argv[i + 1], "' is no number for ", argv[i]));
     }
   }
   if (options.model.empty() || options.train.empty() || options.test.empty()) {
@@ -89,8 +89,9 @@ int FinetuneOptions::finish(
               << " steps\n"
               << std::flush;
     if (!json.empty()) {
-      std::ofstream(json) << std::setprecision(6) << "{\"accuracy\": "
-                          << accuracy << ", \"samples_per_second\": "
+      std::ofstream(json) << std::setprecision(6)
+                          << "{\"accuracy\": " << accuracy
+                          << ", \"samples_per_second\": "
                           << report.samples_per_second
                           << ", \"peak_megabytes\": " << report.peak_megabytes
                           << ", \"seconds\": " << report.seconds

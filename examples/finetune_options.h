@@ -48,8 +48,9 @@ class Stopwatch {
  public:
   Stopwatch();
   /// Collective. @param samples trained on this rank
-  [[nodiscard]] Report
-  stop(const accelerate::Accelerator& accelerator, std::int64_t samples) const;
+  [[nodiscard]] Report stop(
+      const accelerate::Accelerator& accelerator,
+      std::int64_t samples) const;
 
  private:
   double start_;

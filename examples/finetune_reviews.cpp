@@ -40,11 +40,16 @@ int main(int argc, char** argv) {
       "csv",
       {.data_files = {{"train", options.train}, {"test", options.test}}});
   auto encoded = dataset.map(tokenizer.encoder(
-      {.column = "text", .truncation = true, .max_length = options.max_length}));
+      {.column = "text",
+       .truncation = true,
+       .max_length = options.max_length}));
   const auto collate = pad_to_longest(tokenizer);
   DataLoader train_loader(
       encoded["train"],
-      {.batch_size = options.batch_size, .shuffle = true, .seed = options.seed, .collate = collate});
+      {.batch_size = options.batch_size,
+       .shuffle = true,
+       .seed = options.seed,
+       .collate = collate});
   DataLoader test_loader(
       encoded["test"], {.batch_size = 64, .collate = collate});
 
@@ -57,7 +62,9 @@ int main(int argc, char** argv) {
       test_loader);
   const auto total = options.total_steps(train.size());
   auto scheduler = get_scheduler(
-      "linear", optimizer, {.num_warmup_steps = 0, .num_training_steps = total});
+      "linear",
+      optimizer,
+      {.num_warmup_steps = 0, .num_training_steps = total});
 
   model.train();
   auto bar = accelerator.progress({.total = total, .description = "training"});

@@ -36,9 +36,6 @@ int main() {
   const at::Tensor sum = accelerator.reduce(mine, Reduction::kSum);
   const at::Tensor mean = accelerator.reduce(mine, Reduction::kMean);
   accelerator.print(
-      "sum of ranks: ",
-      sum.item<double>(),
-      ", mean: ",
-      mean.item<double>());
+      "sum of ranks: ", sum.item<double>(), ", mean: ", mean.item<double>());
   accelerator.end_training();
 }

@@ -34,8 +34,7 @@ int main() {
   torch::optim::Adam adam(net->parameters(), 1e-2);
   DataLoader loader(Surface{}, {.batch_size = 32, .shuffle = true});
 
-  auto [model, optimizer, train] =
-      accelerator.prepare(net, adam, loader); // 2
+  auto [model, optimizer, train] = accelerator.prepare(net, adam, loader); // 2
   at::Tensor error;
   constexpr int kEpochs = 30;
   for (int epoch = 0; epoch < kEpochs; ++epoch) {

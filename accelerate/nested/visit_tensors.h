@@ -117,8 +117,7 @@ template <TensorVisitable T>
   // Visiting needs a mutable value because visitors may replace tensors; this
   // one only looks, so a shallow copy is enough.
   T copy = value;
-  visit_tensors(
-      copy, [&](at::Tensor& tensor) { tensors.push_back(tensor); });
+  visit_tensors(copy, [&](at::Tensor& tensor) { tensors.push_back(tensor); });
   return tensors;
 }
 

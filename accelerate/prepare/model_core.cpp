@@ -58,8 +58,7 @@ ModelCore::ModelCore(
           reducer_.is_active()) {}
 
 bool ModelCore::has_same_tensors(const ModelTensors& other) const {
-  const bool is_empty =
-      tensors_.parameters.empty() && tensors_.buffers.empty();
+  const bool is_empty = tensors_.parameters.empty() && tensors_.buffers.empty();
   return !is_empty && same_identity(tensors_.parameters, other.parameters) &&
       same_identity(tensors_.buffers, other.buffers);
 }

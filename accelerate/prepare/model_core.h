@@ -31,8 +31,9 @@ tensors_of_module(const torch::nn::Module& module);
 
 /// Moves every tensor to `device`, keeping the identity of each: optimisers
 /// and modules that hold the tensors see them on the new device.
-ACCELERATE_API void
-move_to_device(const ModelTensors& tensors, c10::Device device);
+ACCELERATE_API void move_to_device(
+    const ModelTensors& tensors,
+    c10::Device device);
 
 /// Surrounds each forward of one model. In a world of one, and for a model
 /// without trainable parameters, its reducer is inactive and does nothing.

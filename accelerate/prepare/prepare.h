@@ -74,8 +74,7 @@ class Slot<T> {
   }
   void run(Pass pass, CallContext& call, Registry::Placement placement) {
     if (pass == Pass::kModelsAndLoaders) {
-      core_ =
-          call.registry.adopt_model(tensors_of_module(*module_), placement);
+      core_ = call.registry.adopt_model(tensors_of_module(*module_), placement);
     }
   }
   Result take() {
@@ -145,8 +144,9 @@ class Slot<T> {
   DataLoader loader_;
 };
 
-[[nodiscard]] inline Registry::Placement
-placement_of(const PrepareOptions& options, std::size_t position) {
+[[nodiscard]] inline Registry::Placement placement_of(
+    const PrepareOptions& options,
+    std::size_t position) {
   const bool moves = options.device_placement_each.empty()
       ? options.device_placement
       : options.device_placement_each[position];
@@ -155,10 +155,8 @@ placement_of(const PrepareOptions& options, std::size_t position) {
 
 /// Accelerator::prepare() without its object.
 template <typename... T>
-decltype(auto) prepare_all(
-    Registry& registry,
-    const PrepareOptions& options,
-    T&&... objects) {
+decltype(auto)
+prepare_all(Registry& registry, const PrepareOptions& options, T&&... objects) {
   ACCELERATE_CHECK(
       options.device_placement_each.empty() ||
           options.device_placement_each.size() == sizeof...(T),

@@ -42,8 +42,7 @@ class PreparedModel {
  public:
   using ModuleType = Module;
 
-  PreparedModel(
-      std::shared_ptr<Module> module, std::shared_ptr<ModelCore> core)
+  PreparedModel(std::shared_ptr<Module> module, std::shared_ptr<ModelCore> core)
       : module_(std::move(module)), core_(std::move(core)) {}
 
   /// Calls the module's forward. In a world larger than one, and with
@@ -118,7 +117,7 @@ template <AnyTorchModule T>
       return std::make_shared<Plain>(std::forward<T>(object));
     }
   } else if constexpr (TorchModuleHolder<Plain>) {
-    return object.ptr();
+    return object.is_empty() ? decltype(object.ptr())() : object.ptr();
   } else {
     return object;
   }

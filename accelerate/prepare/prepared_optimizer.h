@@ -24,7 +24,8 @@ template <AnyOptimizer UserOptimizer>
 class PreparedOptimizer {
  public:
   PreparedOptimizer(
-      std::shared_ptr<UserOptimizer> user, std::shared_ptr<Optimizer> engine)
+      std::shared_ptr<UserOptimizer> user,
+      std::shared_ptr<Optimizer> engine)
       : user_(std::move(user)), engine_(std::move(engine)) {}
 
   /// Updates every parameter that has a gradient.

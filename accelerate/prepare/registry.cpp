@@ -15,10 +15,9 @@ namespace {
 bool belongs_to_any(
     const at::Tensor& parameter,
     std::span<const std::shared_ptr<ModelCore>> models) {
-  return std::any_of(
-      models.begin(), models.end(), [&](const auto& model) {
-        return model->owns_parameter(parameter);
-      });
+  return std::any_of(models.begin(), models.end(), [&](const auto& model) {
+    return model->owns_parameter(parameter);
+  });
 }
 
 void check_parameters(
@@ -100,8 +99,7 @@ void Registry::adopt_scheduler(
       "; make it with get_scheduler(name, optimizer, options) instead");
   // Such a schedule was written for the loader of one process, which has
   // world_size times the batches of a rank's, unless batches are split.
-  const int steps_per_call =
-      options_.split_batches ? 1 : group_.world_size();
+  const int steps_per_call = options_.split_batches ? 1 : group_.world_size();
   scheduler.bind(optimizers_beside.front(), steps_per_call);
 }
 

@@ -38,7 +38,8 @@ class ACCELERATE_API Registry {
 
   /// Collective in a world larger than one.
   std::shared_ptr<ModelCore> adopt_model(
-      ModelTensors tensors, Placement placement);
+      ModelTensors tensors,
+      Placement placement);
 
   /// @throws ConfigError when a parameter belongs to no adopted model, or when
   ///   the optimiser has already stepped.

@@ -95,8 +95,8 @@ std::vector<at::Tensor> gather_valid_rows(
   }
   const std::vector<RowCount> counts =
       exchange_counts(group, count_rows(tensors, state));
-  const bool is_even = std::all_of(
-      counts.begin(), counts.end(), [&](const RowCount& count) {
+  const bool is_even =
+      std::all_of(counts.begin(), counts.end(), [&](const RowCount& count) {
         return count.rows == counts.front().rows;
       });
   const std::vector<at::Tensor> gathered = comm::gather(

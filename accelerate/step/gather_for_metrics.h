@@ -14,10 +14,9 @@
 namespace accelerate::step {
 
 /// Gathers tensors of all ranks and drops the rows that belong to repeated
-/// samples. Which rows those are comes from the active loader of `state`; outside
-/// of a loop over a prepared loader all rows are kept. Ranks may have different
-/// numbers of rows.
-/// Collective.
+/// samples. Which rows those are comes from the active loader of `state`;
+/// outside of a loop over a prepared loader all rows are kept. Ranks may have
+/// different numbers of rows. Collective.
 /// @param tensors each of shape (samples on this rank, …)
 /// @return each of shape (valid samples of all ranks, …), in the order of ranks
 /// @throws ConfigError when dim 0 is not the number of samples of the batch;

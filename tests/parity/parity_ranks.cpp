@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
 #include <torch/nn.h>
 #include <torch/optim.h>
+#include <nlohmann/json.hpp>
 
 #include "accelerate/accelerate.h"
 #include "accelerate/io/safetensors.h"
@@ -48,10 +48,9 @@ auto load_model(const std::string& assets) {
 
 /// Rows (3001 i) mod n of the training file, which is sorted by label.
 auto load_rows(const std::string& assets, std::int64_t count) {
-  const auto all =
-      load_dataset(
-          "csv",
-          {.data_files = {{"train", assets + "/reviews/train.csv"}}})["train"];
+  const auto all = load_dataset(
+      "csv",
+      {.data_files = {{"train", assets + "/reviews/train.csv"}}})["train"];
   std::vector<std::int64_t> rows;
   for (std::int64_t i = 0; i < count; ++i) {
     rows.push_back(3001 * i % all.size());
@@ -79,11 +78,12 @@ void run_curve(
   auto net = load_model(assets);
   auto [model, optimizer, train] = accelerator.prepare(
       net,
-      AdamW(
-          net->parameters(), {.lr = golden["lr"], .weight_decay = 0.01}),
+      AdamW(net->parameters(), {.lr = golden["lr"], .weight_decay = 0.01}),
       loader);
   auto scheduler = get_scheduler(
-      "linear", optimizer, {.num_warmup_steps = 0, .num_training_steps = steps});
+      "linear",
+      optimizer,
+      {.num_warmup_steps = 0, .num_training_steps = steps});
   model.train();
   std::vector<double> losses;
   for (const Batch& batch : train) {
@@ -92,12 +92,12 @@ void run_curve(
     optimizer.step();
     scheduler.step();
     optimizer.zero_grad();
-    losses.push_back(
-        accelerator.reduce(output.loss.detach(), Reduction::kMean)
-            .item<double>());
+    losses.push_back(accelerator.reduce(output.loss.detach(), Reduction::kMean)
+                         .item<double>());
   }
-  accelerator.on_main_process(
-      [&] { std::ofstream(out) << nlohmann::json{{"loss", losses}}; });
+  accelerator.on_main_process([&] {
+    std::ofstream(out) << nlohmann::json{{"loss", losses}};
+  });
   accelerator.end_training();
 }
 
@@ -127,8 +127,8 @@ void run_weights(
       {.batch_size = batch_size * accelerator.num_processes(),
        .collate = pad_to_longest(tokenizer)});
   auto net = load_model(assets);
-  auto [model, optimizer, train] = accelerator.prepare(
-      net, AdamW(net->parameters(), {.lr = 5e-5}), loader);
+  auto [model, optimizer, train] =
+      accelerator.prepare(net, AdamW(net->parameters(), {.lr = 5e-5}), loader);
   model.train();
   for (const Batch& batch : train) {
     accelerator.backward(model(batch).loss);

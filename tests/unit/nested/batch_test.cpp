@@ -34,8 +34,7 @@ TEST(Batch, NamesItsColumnsWhenOneIsMissing) {
     EXPECT_THAT(
         error.what(),
         testing::AllOf(
-            testing::HasSubstr("'labels'"),
-            testing::HasSubstr("'input_ids'")));
+            testing::HasSubstr("'labels'"), testing::HasSubstr("'input_ids'")));
   }
 }
 

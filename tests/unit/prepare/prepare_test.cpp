@@ -36,7 +36,8 @@ std::string refusal(F&& f) {
 
 DataLoader some_loader() {
   return DataLoader(
-      Dataset(Table({{"x", Column(std::vector<std::int64_t>{1, 2, 3})}})),
+      Dataset(Table(std::vector<Table::Entry>{
+          {"x", Column::of(std::vector<std::int64_t>{1, 2, 3})}})),
       {.batch_size = 2});
 }
 
@@ -108,8 +109,7 @@ TEST(Prepare, RefusesAnOptimiserOfAnotherModel) {
   torch::nn::Linear net(2, 1), other(3, 1);
   EXPECT_THAT(
       refusal([&] {
-        (void)accelerator.prepare(
-            net, AdamW(other->parameters(), {.lr = 0.1}));
+        (void)accelerator.prepare(net, AdamW(other->parameters(), {.lr = 0.1}));
       }),
       testing::AllOf(HasSubstr("parameter 0"), HasSubstr("[1, 3]")));
 }

@@ -1,0 +1,224 @@
+// tests/dist/engine_ranks.cpp: `engine_ranks CASE`, one rank of a test of the
+// Accelerator. Exit status 0: all is as expected.
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <string>
+
+#include <torch/nn.h>
+#include <torch/optim.h>
+
+#include "accelerate/accelerate.h"
+
+namespace {
+
+using namespace accelerate;
+
+void expect(bool condition, const std::string& what) {
+  if (!condition) {
+    throw std::runtime_error("expected: " + what);
+  }
+}
+
+Dataset numbers(std::int64_t count) {
+  std::vector<std::int64_t> values(static_cast<std::size_t>(count));
+  std::iota(values.begin(), values.end(), 0);
+  return Dataset(
+      Table(std::vector<Table::Entry>{{"x", Column::of(std::move(values))}}));
+}
+
+/// Each sample once, whatever the tail: empty shards and data smaller than the
+/// world included.
+void metrics_see_every_sample_once() {
+  Accelerator accelerator;
+  for (const std::int64_t count : {1, 2, 3, 5, 7, 8, 16, 17, 31}) {
+    for (const bool shuffle : {false, true}) {
+      auto loader = accelerator.prepare(
+          DataLoader(numbers(count), {.batch_size = 4, .shuffle = shuffle}));
+      std::vector<std::int64_t> seen;
+      for (const Batch& batch : loader) {
+        const at::Tensor all = accelerator.gather_for_metrics(batch["x"]);
+        for (std::int64_t i = 0; i < all.numel(); ++i) {
+          seen.push_back(all[i].item<std::int64_t>());
+        }
+      }
+      std::sort(seen.begin(), seen.end());
+      std::vector<std::int64_t> expected(static_cast<std::size_t>(count));
+      std::iota(expected.begin(), expected.end(), 0);
+      expect(
+          seen == expected,
+          concat("each of ", count, " samples once, got ", seen.size()));
+    }
+  }
+}
+
+/// The same, nested, and when ranks have different numbers of rows.
+void metrics_of_uneven_batches() {
+  Accelerator accelerator({.dataloader = {.even_batches = false}});
+  // One full round, and a last batch of one sample for rank 0 alone: only
+  // whole rounds are gathered here, the tail is counted by reduce.
+  const int world = accelerator.num_processes();
+  auto loader = accelerator.prepare(
+      DataLoader(numbers(4 * world - 1), {.batch_size = 4}));
+  std::int64_t rows = 0;
+  for (const Batch& batch : loader) {
+    const auto [x, twice] = accelerator.gather_for_metrics(
+        std::pair(batch["x"], std::vector{batch["x"] * 2}));
+    expect(at::equal(x * 2, twice[0]), "leaves stay together");
+    rows += x.numel();
+  }
+  expect(rows == 4 * world - 1, "short batches are gathered as they are");
+}
+
+/// Linear schedules: rate after step k of n is (1 - k/n), in optimiser steps,
+/// or in batches of the unsharded loader for one bound by prepare.
+void learning_rates() {
+  Accelerator accelerator;
+  const int world = accelerator.num_processes();
+  constexpr int kSteps = 12;
+  torch::nn::Linear net(1, 1);
+  auto [model, counted, between, bound] = accelerator.prepare(
+      net,
+      AdamW(net->parameters(), {.lr = 1.0}),
+      std::string("in between"),
+      get_scheduler("linear", {.num_training_steps = kSteps * world}));
+  const auto close = [](double a, double b) { return std::abs(a - b) < 1e-12; };
+  for (int step = 1; step <= kSteps + 2; ++step) {
+    counted.step();
+    bound.step();
+    expect(
+        close(
+            counted.learning_rate(),
+            std::max(0.0, 1.0 - static_cast<double>(step) / kSteps)),
+        concat("rate of a bound schedule at step ", step));
+  }
+  torch::optim::SGD sgd(net->parameters(), 1.0);
+  auto optimizer = accelerator.prepare(sgd);
+  auto schedule =
+      get_scheduler("constant_with_warmup", optimizer, {.num_warmup_steps = 4});
+  for (int step = 1; step <= 6; ++step) {
+    optimizer.step();
+    schedule.step();
+    expect(
+        close(optimizer.learning_rate(), std::min(1.0, step / 4.0)),
+        concat("rate in optimiser steps at step ", step));
+  }
+}
+
+/// Every rank takes rank 0's weights and order, and ends with equal weights,
+/// which are those of one process with the whole batch.
+void training_equals_one_process() {
+  Accelerator accelerator;
+  const int world = accelerator.num_processes();
+  constexpr std::int64_t kBatch = 3;
+  const auto make = [] {
+    return torch::nn::Sequential(
+        torch::nn::Linear(1, 4), torch::nn::Tanh(), torch::nn::Linear(4, 1));
+  };
+  set_seed(5, SeedScope::kPerRank); // ranks start from different weights
+  torch::nn::Sequential net = make();
+  torch::manual_seed(5);
+  torch::nn::Sequential whole = make();
+  torch::optim::SGD whole_sgd(whole->parameters(), 0.1);
+
+  const auto data = numbers(kBatch * world * 4);
+  auto [model, optimizer, train] = accelerator.prepare(
+      net,
+      SGD(net->parameters(), {.lr = 0.1}),
+      DataLoader(data, {.batch_size = kBatch}));
+  const auto loss_of = [](auto& forward, const at::Tensor& x) {
+    const at::Tensor input = x.to(at::kFloat).unsqueeze(1) / 10;
+    return (forward(input) - input.square()).square().mean();
+  };
+  auto whole_forward = [&](const at::Tensor& x) { return whole->forward(x); };
+  for (const Batch& batch : train) {
+    accelerator.backward(loss_of(model, batch["x"]));
+    optimizer.step();
+    optimizer.zero_grad();
+    loss_of(whole_forward, accelerator.gather(batch["x"])).backward();
+    whole_sgd.step();
+    whole_sgd.zero_grad();
+  }
+  for (std::size_t i = 0; i < net->parameters().size(); ++i) {
+    expect(
+        at::allclose(net->parameters()[i], whole->parameters()[i], 1e-5, 1e-6),
+        concat("parameter ", i, " as in one process"));
+  }
+}
+
+/// Seeds differ between ranks, the order of a shuffled epoch does not.
+void shuffles_with_the_seed_of_rank_0() {
+  Accelerator accelerator;
+  set_seed(11, SeedScope::kPerRank);
+  auto loader = accelerator.prepare(
+      DataLoader(numbers(24), {.batch_size = 2, .shuffle = true}));
+  at::Tensor sum = at::zeros({1}, at::kLong);
+  for (const Batch& batch : loader) {
+    sum += accelerator.reduce(batch["x"].sum().unsqueeze(0));
+  }
+  expect(sum.item<std::int64_t>() == 23 * 24 / 2, "shares do not overlap");
+}
+
+void who_does_what() {
+  Accelerator accelerator;
+  const int rank = accelerator.process_index();
+  const int world = accelerator.num_processes();
+  const auto here = accelerator.on_last_process([&] { return rank; });
+  expect(here.has_value() == (rank == world - 1), "on_last_process");
+  int order = 0;
+  accelerator.main_process_first([&] { order = rank; });
+  expect(order == rank, "main_process_first runs everywhere");
+  const std::vector<int> items{0, 1, 2, 3, 4, 5, 6};
+  const auto mine = accelerator.split_between_processes(items);
+  const auto sizes = accelerator.gather_json(std::to_string(mine.size()));
+  int total = 0;
+  for (const std::string& size : sizes) {
+    total += std::stoi(size);
+  }
+  expect(total == 7, "split_between_processes covers everything");
+  if (rank == world - 1) {
+    accelerator.set_trigger();
+  }
+  expect(accelerator.check_trigger(), "a trigger reaches every rank");
+  expect(!accelerator.check_trigger(), "a trigger is lowered by the check");
+}
+
+void optimiser_of_another_model() {
+  Accelerator accelerator;
+  torch::nn::Linear net(2, 1), other(2, 1);
+  try {
+    (void)accelerator.prepare(net, AdamW(other->parameters()));
+  } catch (const ConfigError& error) {
+    const int world = accelerator.num_processes();
+    const bool names_rank =
+        std::string(error.what()).find("(rank ") != std::string::npos;
+    expect(names_rank == (world > 1), "the message names the rank");
+    return;
+  }
+  expect(false, "an error");
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const std::map<std::string, std::function<void()>> cases{
+      {"metrics", metrics_see_every_sample_once},
+      {"uneven_metrics", metrics_of_uneven_batches},
+      {"learning_rates", learning_rates},
+      {"training", training_equals_one_process},
+      {"shuffle", shuffles_with_the_seed_of_rank_0},
+      {"who", who_does_what},
+      {"foreign_optimiser", optimiser_of_another_model},
+  };
+  const auto found = cases.find(argc == 2 ? argv[1] : "");
+  if (found == cases.end()) {
+    return 64;
+  }
+  try {
+    found->second();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,39 @@
+// tests/dist/engine_test.cpp: the Accelerator on 1 to 4 ranks.
+#include <gtest/gtest.h>
+
+#include "tests/support/run_ranks.h"
+
+namespace accelerate::test {
+namespace {
+
+class Engine : public testing::TestWithParam<std::tuple<std::string, int>> {};
+
+TEST_P(Engine, GivesWhatOneProcessWouldGive) {
+  const auto& [name, world_size] = GetParam();
+  const RanksResult result = run_ranks(
+      {.program = built_program("engine_ranks"),
+       .args = {name},
+       .world_size = world_size});
+  EXPECT_TRUE(result.all_succeeded()) << result;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Worlds,
+    Engine,
+    testing::Combine(
+        testing::Values(
+            "metrics",
+            "uneven_metrics",
+            "learning_rates",
+            "training",
+            "shuffle",
+            "who",
+            "foreign_optimiser"),
+        testing::Values(1, 2, 3, 4)),
+    [](const auto& row) {
+      return std::get<0>(row.param) + "_on_" +
+          std::to_string(std::get<1>(row.param));
+    });
+
+} // namespace
+} // namespace accelerate::test
