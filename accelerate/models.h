@@ -2,4 +2,6 @@
 #pragma once
 
 #include "accelerate/models/auto_model.h"
+#include "accelerate/text/column_encoder.h"
+#include "accelerate/text/pad_to_longest.h"
 #include "accelerate/text/tokenizer.h"
