@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 readonly torch_version=2.13.0
 readonly cmake_minimum=3.25
 packages=(g++ make cmake ninja-build ccache python3 python3-venv nlohmann-json3-dev
-          libcli11-dev libgtest-dev libgmock-dev libutf8proc-dev)
+          libcli11-dev libgtest-dev libgmock-dev)
 for option in "$@"; do
   case $option in
     --bench) packages+=(libbenchmark-dev) ;;
