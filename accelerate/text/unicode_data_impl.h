@@ -1,5 +1,5 @@
-// accelerate/text/unicode_data_impl.h: how the tokenizers package sees each code
-// point. Written by tools/golden/tokenizer_unicode.py with tokenizers
+// accelerate/text/unicode_data_impl.h: how the tokenizers package sees each
+// code point. Written by tools/golden/tokenizer_unicode.py with tokenizers
 // 0.23.3; do not edit.
 #pragma once
 

@@ -72,7 +72,8 @@ TEST(Parity, TwoRanksOfHalfTheBatchTrainTheWeightsOfOne) {
   }
   EXPECT_LE(std::sqrt(difference / norm), 1e-6);
   EXPECT_LE(largest, 1e-5);
-  RecordProperty("relative_difference", std::to_string(std::sqrt(difference / norm)));
+  RecordProperty(
+      "relative_difference", std::to_string(std::sqrt(difference / norm)));
   std::printf(
       "|dw|/|w| = %.2e, max |dw| = %.2e\n",
       std::sqrt(difference / norm),
