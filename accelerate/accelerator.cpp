@@ -123,7 +123,7 @@ void Accelerator::free_memory() {
 }
 
 void Accelerator::backward(const at::Tensor& loss) {
-  step::backward(loss, impl_->registry.models());
+  step::backward(*impl_->group, loss, impl_->registry.models());
 }
 
 void Accelerator::wait_for_everyone() const {

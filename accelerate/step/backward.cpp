@@ -1,6 +1,7 @@
 // accelerate/step/backward.cpp: checks that explain themselves, then autograd.
 #include "accelerate/step/backward.h"
 
+#include "accelerate/comm/comm_failure.h"
 #include "accelerate/error.h"
 
 namespace accelerate::step {
@@ -39,13 +40,18 @@ void check_loss(const at::Tensor& loss) {
 } // namespace
 
 void backward(
+    const ProcessGroup& group,
     const at::Tensor& loss,
     std::span<const std::shared_ptr<ModelCore>> models) {
   check_loss(loss);
   for (const std::shared_ptr<ModelCore>& model : models) {
     model->reducer().before_backward(loss);
   }
-  loss.backward();
+  if (group.world_size() == 1) {
+    loss.backward();
+    return;
+  }
+  with_comm_errors(group, "step.backward", [&] { loss.backward(); });
 }
 
 } // namespace accelerate::step

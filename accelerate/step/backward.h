@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "accelerate/api.h"
+#include "accelerate/comm/process_group.h"
 #include "accelerate/prepare/model_core.h"
 
 namespace accelerate::step {
@@ -18,6 +19,7 @@ namespace accelerate::step {
 /// @throws ConfigError when the loss is undefined, no scalar, not floating or
 ///   not connected to any parameter; CommError when the exchange fails.
 ACCELERATE_API void backward(
+    const ProcessGroup& group,
     const at::Tensor& loss,
     std::span<const std::shared_ptr<ModelCore>> models);
 

@@ -25,6 +25,7 @@ inline constexpr int kConfigError = 43;
 
 RankCases collective_cases();
 RankCases reducer_cases();
+RankCases reducer_guard_cases();
 RankCases fault_cases();
 
 /// Thrown when a result is not the expected one.

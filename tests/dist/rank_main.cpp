@@ -38,6 +38,7 @@ namespace {
 RankCases all_cases() {
   RankCases cases = collective_cases();
   cases.merge(reducer_cases());
+  cases.merge(reducer_guard_cases());
   cases.merge(fault_cases());
   return cases;
 }

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 
 std::string refusal(const at::Tensor& loss) {
   try {
-    backward(loss, {});
+    backward(ProcessGroup(), loss, {});
   } catch (const ConfigError& error) {
     return error.what();
   }
@@ -24,7 +24,7 @@ std::string refusal(const at::Tensor& loss) {
 
 TEST(Backward, GivesTheGradientOfAScalar) {
   const at::Tensor x = at::full({3}, 2.0).requires_grad_();
-  backward(x.square().sum(), {});
+  backward(ProcessGroup(), x.square().sum(), {});
   EXPECT_TRUE(at::equal(x.grad(), at::full({3}, 4.0)));
 }
 
