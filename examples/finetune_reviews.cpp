@@ -24,7 +24,8 @@ double evaluate(Accelerator& accelerator, auto& model, auto& test) {
   for (const Batch& batch : test) {
     const auto [predicted, labels] = accelerator.gather_for_metrics(
         std::pair(model(batch).logits.argmax(-1), batch["labels"]));
-    right += (predicted == labels).sum().item<double>();
+    const at::Tensor hits = (predicted == labels).sum();
+    right += hits.item<double>();
     seen += static_cast<double>(labels.numel());
   }
   return right / seen;

@@ -117,7 +117,8 @@ template <AnyTorchModule T>
       return std::make_shared<Plain>(std::forward<T>(object));
     }
   } else if constexpr (TorchModuleHolder<Plain>) {
-    return object.is_empty() ? decltype(object.ptr())() : object.ptr();
+    using Shared = std::remove_cvref_t<decltype(object.ptr())>;
+    return object.is_empty() ? Shared() : object.ptr();
   } else {
     return object;
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "accelerate/comm/comm_failure.h"
 #include "accelerate/comm/gradient_reducer.h"
