@@ -36,11 +36,13 @@ at::Tensor first_tokens(const at::Tensor& x, const PackedLayout& layout) {
       0, layout.starts.narrow(0, 0, layout.batch).to(x.device()));
 }
 
-/// Projects x by several Dense at once: one product instead of several.
-template <typename... Layers>
-at::Tensor project(const at::Tensor& x, const Layers&... layers) {
-  return at::linear(
-      x, at::cat({layers->weight...}), at::cat({layers->bias...}));
+/// The bias of the keys as it takes part: not at all. It shifts all scores of a
+/// query alike, which softmax does not see, so that its gradient is zero. Added
+/// in, it would get a gradient of rounding noise, which Adam blows up to steps
+/// of full size that differ from run to run. Times zero, it keeps a gradient:
+/// zero.
+at::Tensor without_effect(const at::Tensor& key_bias) {
+  return key_bias * 0;
 }
 
 at::Tensor activate(
@@ -129,8 +131,12 @@ at::Tensor SelfAttention::forward(
     const at::Tensor& x,
     const PackedLayout& layout,
     DropoutStream& stream) const {
-  return packed_attention(
-      project(x, query, key, value), layout, heads, stream.next(dropout));
+  // One product instead of three.
+  const at::Tensor projected = at::linear(
+      x,
+      at::cat({query->weight, key->weight, value->weight}),
+      at::cat({query->bias, without_effect(key->bias), value->bias}));
+  return packed_attention(projected, layout, heads, stream.next(dropout));
 }
 
 at::Tensor SelfAttention::forward_first(
@@ -138,12 +144,12 @@ at::Tensor SelfAttention::forward_first(
     const at::Tensor& x,
     const PackedLayout& layout,
     DropoutStream& stream) const {
+  const at::Tensor projected = at::linear(
+      x,
+      at::cat({key->weight, value->weight}),
+      at::cat({without_effect(key->bias), value->bias}));
   return first_token_attention(
-      (*query)(first),
-      project(x, key, value),
-      layout,
-      heads,
-      stream.next(dropout));
+      (*query)(first), projected, layout, heads, stream.next(dropout));
 }
 
 ResidualOutput::ResidualOutput(const BertConfig& config, std::int64_t inputs)
