@@ -6,7 +6,7 @@ PRESET ?= release
 BUILD := build/$(PRESET)
 REVIEWS := .deps/assets/reviews
 # About three minutes of training on two cores.
-DEMO_STEPS ?= 300
+DEMO_STEPS ?= 330
 
 help:
 	@echo "make demo     fine-tune a BERT-family model on movie reviews with two processes"
@@ -32,7 +32,6 @@ test: build
 	@python3 tools/run_tests.py $(BUILD)
 
 bench: setup
-	@tools/setup.sh --bench
 	@tools/build.sh bench
 	@python3 benchmarks/run.py build/bench
 

@@ -4,7 +4,6 @@
 # well under a second.
 #
 #   tools/setup.sh            for building, demo and tests
-#   tools/setup.sh --bench    also Google Benchmark
 #   tools/setup.sh --lint     also clang-format and clang-tidy
 #   tools/setup.sh --fuzz     also clang with libFuzzer
 #
@@ -20,9 +19,12 @@ packages=(g++ make cmake ninja-build ccache python3 python3-venv nlohmann-json3-
           libcli11-dev libgtest-dev libgmock-dev)
 for option in "$@"; do
   case $option in
-    --bench) packages+=(libbenchmark-dev) ;;
     --lint) packages+=(clang-format-14 clang-tidy-14) ;; # versions format differently
-    --fuzz) packages+=(clang-14) ;;
+    --fuzz)
+      packages+=(clang-14)
+      # Where libFuzzer is a package of its own.
+      if apt-cache show libclang-rt-14-dev >/dev/null 2>&1; then packages+=(libclang-rt-14-dev); fi
+      ;;
     *) echo "setup: unknown option $option" >&2; exit 64 ;;
   esac
 done
