@@ -2,7 +2,6 @@
 // makes equal at the start.
 #include "tests/dist/reducer_net.h"
 
-
 namespace accelerate::test {
 namespace {
 
