@@ -29,7 +29,7 @@ demo: build
 	  --max_steps $(DEMO_STEPS) --min_accuracy 0.80
 
 test: build
-	@python3 tools/run_tests.py $(BUILD)
+	@python3 tools/run_tests.py $(BUILD) --allowed-skips tests/allowed_skips.txt
 
 bench: setup
 	@tools/build.sh bench
