@@ -13,6 +13,8 @@
 #include <accelerate/accelerate.h>
 #include <accelerate/models.h>
 
+#include <iostream>
+
 #include "finetune_options.h"
 
 using namespace accelerate;
@@ -31,7 +33,7 @@ double evaluate(Accelerator& accelerator, auto& model, auto& test) {
   return right / seen;
 }
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const auto options = examples::FinetuneOptions::parse(argc, argv);
   Accelerator accelerator;
   set_seed(options.seed);
@@ -89,4 +91,7 @@ int main(int argc, char** argv) {
   const double accuracy = evaluate(accelerator, model, test);
   accelerator.end_training();
   return options.finish(accelerator, accuracy, step, report);
+} catch (const std::exception& error) {
+  std::cerr << "finetune_reviews: " << error.what() << '\n';
+  return 1;
 }

@@ -212,6 +212,11 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--allowed-skips")
     options = parser.parse_args()
+    # A background job of a shell, and nohup, ignore these; programs would inherit
+    # that and their signal tests fail.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     programs = [p for p in list_programs(options.build.resolve())
                 if re.search(options.only, p.name)
                 and (options.label is None or options.label in p.labels)]
