@@ -72,6 +72,17 @@ FinetuneOptions FinetuneOptions::parse(int argc, char** argv) {
   return options;
 }
 
+std::int64_t FinetuneOptions::total_steps(std::int64_t steps_per_epoch) const {
+  ACCELERATE_CHECK(
+      steps_per_epoch > 0,
+      accelerate::ConfigError,
+      "finetune_reviews",
+      "'",
+      train,
+      "' has no rows to train on");
+  return max_steps > 0 ? max_steps : epochs * steps_per_epoch;
+}
+
 int FinetuneOptions::finish(
     const accelerate::Accelerator& accelerator,
     double accuracy,

@@ -32,9 +32,8 @@ struct FinetuneOptions {
   /// Prints usage and exits with 64 when the arguments are wrong.
   static FinetuneOptions parse(int argc, char** argv);
 
-  [[nodiscard]] std::int64_t total_steps(std::int64_t steps_per_epoch) const {
-    return max_steps > 0 ? max_steps : epochs * steps_per_epoch;
-  }
+  /// @throws accelerate::ConfigError when an epoch has no steps.
+  [[nodiscard]] std::int64_t total_steps(std::int64_t steps_per_epoch) const;
   /// Prints the table, writes the JSON file; the exit status of the program.
   [[nodiscard]] int finish(
       const accelerate::Accelerator& accelerator,

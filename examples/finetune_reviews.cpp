@@ -72,7 +72,7 @@ int main(int argc, char** argv) try {
   model.train();
   auto bar = accelerator.progress({.total = total, .description = "training"});
   examples::Stopwatch watch;
-  std::int64_t step = 0;
+  std::int64_t step = 0, samples = 0;
   while (step < total) {
     for (const Batch& batch : train) {
       auto output = model(batch);
@@ -81,13 +81,14 @@ int main(int argc, char** argv) try {
       scheduler.step();
       optimizer.zero_grad();
       bar.update(1);
+      samples += batch.num_samples();
       if (++step == total) {
         break;
       }
     }
   }
   bar.close();
-  const auto report = watch.stop(accelerator, step * options.batch_size);
+  const auto report = watch.stop(accelerator, samples);
   const double accuracy = evaluate(accelerator, model, test);
   accelerator.end_training();
   return options.finish(accelerator, accuracy, step, report);
