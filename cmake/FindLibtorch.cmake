@@ -2,11 +2,16 @@
 # which insists on a CUDA toolkit when the wheel is a CUDA build.
 #
 # Looks in TORCH_DIR (variable or environment: the folder with include/ and
-# lib/), then in CMAKE_PREFIX_PATH, then in the project's virtual environment.
-# Gives the target libtorch::torch and the variables Libtorch_VERSION,
-# Libtorch_ROOT and Libtorch_HAS_CUDA.
+# lib/), for the Python package in the packages of its interpreter, then in
+# CMAKE_PREFIX_PATH, then in the project's virtual environment.
+# Gives the targets libtorch::torch and, for extensions of Python,
+# libtorch::python, and the variables Libtorch_VERSION, Libtorch_ROOT and
+# Libtorch_HAS_CUDA.
 
 set(libtorch_hints "${TORCH_DIR}" "$ENV{TORCH_DIR}")
+if(ACCELERATE_BUILD_PYTHON)
+  list(APPEND libtorch_hints "${Python_SITELIB}/torch")
+endif()
 foreach(prefix IN LISTS CMAKE_PREFIX_PATH)
   # torch.utils.cmake_prefix_path is <torch>/share/cmake.
   list(APPEND libtorch_hints "${prefix}" "${prefix}/../.." "${prefix}/torch")
@@ -69,12 +74,21 @@ if(Libtorch_FOUND AND NOT TARGET libtorch::torch)
   target_link_libraries(libtorch::torch INTERFACE
     "-Wl,--no-as-needed" "${Libtorch_torch_cpu}" "${Libtorch_c10}" "${Libtorch_torch}"
     "-Wl,--as-needed")
-  target_link_options(libtorch::torch INTERFACE "-Wl,-rpath,${Libtorch_ROOT}/lib")
+  # An extension of Python is loaded after torch, whose libraries it then uses.
+  target_link_options(libtorch::torch INTERFACE
+    $<$<NOT:$<BOOL:${ACCELERATE_BUILD_PYTHON}>>:-Wl,-rpath,${Libtorch_ROOT}/lib>)
   if(Libtorch_HAS_CUDA)
     find_library(Libtorch_c10_cuda c10_cuda HINTS "${Libtorch_ROOT}/lib" NO_DEFAULT_PATH)
     target_link_libraries(libtorch::torch INTERFACE
       "-Wl,--no-as-needed" "${Libtorch_torch_cuda}" "${Libtorch_c10_cuda}" "-Wl,--as-needed"
       CUDA::cudart)
     target_compile_definitions(libtorch::torch INTERFACE USE_C10D_NCCL)
+  endif()
+
+  find_library(Libtorch_torch_python torch_python HINTS "${Libtorch_ROOT}/lib" NO_DEFAULT_PATH)
+  mark_as_advanced(Libtorch_torch_python)
+  if(Libtorch_torch_python)
+    add_library(libtorch::python INTERFACE IMPORTED)
+    target_link_libraries(libtorch::python INTERFACE libtorch::torch "${Libtorch_torch_python}")
   endif()
 endif()

@@ -4,7 +4,7 @@
 #include "accelerate/comm/agreement_impl.h"
 #include "accelerate/comm/backend/backend_impl.h"
 #include "accelerate/comm/process_group_impl.h"
-#include "accelerate/comm/rendezvous_impl.h"
+#include "accelerate/comm/rendezvous.h"
 #include "accelerate/error.h"
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>

@@ -1,5 +1,5 @@
 // accelerate/comm/rendezvous.cpp
-#include "accelerate/comm/rendezvous_impl.h"
+#include "accelerate/comm/rendezvous.h"
 
 #include "accelerate/error.h"
 

@@ -1,0 +1,79 @@
+"""Runs one training loop on one process or many, on CPUs and GPUs.
+
+The interface of Hugging Face Accelerate on a native engine; see
+:class:`accelerate.Accelerator`. What is imported here is loaded when it is first used,
+so that ``import accelerate`` costs little beside ``import torch``.
+"""
+
+import importlib as _importlib
+
+import torch as _torch
+
+try:
+    from . import _native
+except ImportError as _error:  # compiled against another libtorch, most of the time
+    raise ImportError(
+        f"accelerate's engine does not load beside torch {_torch.__version__}: {_error}; install accelerate "
+        "again in this environment, so that it is built against this torch"
+    ) from _error
+
+if _torch.__version__.split("+")[0].split(".")[:2] != _native.torch_version.split(".")[:2]:
+    raise ImportError(
+        f"accelerate's engine was built against torch {_native.torch_version}, but this is torch "
+        f"{_torch.__version__}; install accelerate again in this environment"
+    )
+
+__version__ = _native.__version__
+
+# Where each public name lives.
+_HOMES = {
+    "Accelerator": "accelerator",
+    "skip_first_batches": "data_loader",
+    "debug_launcher": "launchers",
+    "notebook_launcher": "launchers",
+    "AcceleratorState": "state",
+    "GradientState": "state",
+    "PartialState": "state",
+    "AutocastKwargs": "utils.dataclasses",
+    "DataLoaderConfiguration": "utils.dataclasses",
+    "DistributedDataParallelKwargs": "utils.dataclasses",
+    "DistributedType": "utils.dataclasses",
+    "GradScalerKwargs": "utils.dataclasses",
+    "InitProcessGroupKwargs": "utils.dataclasses",
+    "find_executable_batch_size": "utils.memory",
+    "synchronize_rng_states": "utils.random",
+    "CheckpointError": "errors",
+    "CommError": "errors",
+    "ConfigError": "errors",
+    "InternalError": "errors",
+}
+_MODULES = {
+    "accelerator",
+    "commands",
+    "data_loader",
+    "errors",
+    "launchers",
+    "logging",
+    "model",
+    "optimizer",
+    "scheduler",
+    "state",
+    "utils",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        value = getattr(_importlib.import_module("." + _HOMES[name], __name__), name)
+    elif name in _MODULES:
+        value = _importlib.import_module("." + name, __name__)
+    else:
+        raise AttributeError(f"module 'accelerate' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_HOMES, *_MODULES})

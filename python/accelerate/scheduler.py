@@ -1,0 +1,63 @@
+"""The handle around a learning-rate scheduler."""
+
+from . import _native
+from .state import GradientState, PartialState
+
+
+class AcceleratedScheduler:
+    """Steps a scheduler as often as its schedule was written for.
+
+    A schedule counts the batches of the loader before it was shared out, so each optimiser step advances it once for
+    every process; with ``split_batches``, or without ``step_with_optimizer``, once. While gradients add up it stands
+    still.
+
+    Args:
+        scheduler: the user's scheduler.
+        optimizers: the prepared optimiser it moves, or several.
+        step_with_optimizer (`bool`): whether it follows the steps of the optimiser.
+        split_batches (`bool`): whether processes share each batch of the user's size.
+    """
+
+    def __init__(self, scheduler, optimizers, step_with_optimizer=True, split_batches=False):
+        self.scheduler = scheduler
+        self.optimizers = optimizers if isinstance(optimizers, (list, tuple)) else [optimizers]
+        self.split_batches = split_batches
+        self.step_with_optimizer = step_with_optimizer
+        self.gradient_state = GradientState()
+
+    def step(self, *args, **kwargs):
+        """Advances the schedule; see the class."""
+        count = _native.schedule_steps(
+            world_size=PartialState().num_processes,
+            split_batches=self.split_batches,
+            step_with_optimizer=self.step_with_optimizer,
+            sync_gradients=self.gradient_state.sync_gradients,
+            any_optimizer_skipped=any(optimizer.step_was_skipped for optimizer in self.optimizers),
+        )
+        scheduler = self.scheduler
+        # One of a fixed length (OneCycleLR) raises after its end, which counting for every process may pass.
+        total_steps = getattr(scheduler, "total_steps", None) if self.step_with_optimizer else None
+        for _ in range(count):
+            if total_steps is None or scheduler._step_count <= total_steps:
+                scheduler.step(*args, **kwargs)
+
+    def get_last_lr(self):
+        """Learning rates as set last, by parameter group."""
+        return self.scheduler.get_last_lr()
+
+    def state_dict(self):
+        return self.scheduler.state_dict()
+
+    def load_state_dict(self, state_dict):
+        self.scheduler.load_state_dict(state_dict)
+
+    def get_lr(self):
+        return self.scheduler.get_lr()
+
+    def print_lr(self, *args, **kwargs):
+        return self.scheduler.print_lr(*args, **kwargs)
+
+    def __getattr__(self, name):
+        if name == "scheduler":  # while unpickling
+            raise AttributeError(name)
+        return getattr(self.scheduler, name)

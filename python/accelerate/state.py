@@ -1,0 +1,390 @@
+"""Who am I: the place of this process in its job, shared by everything in the process."""
+
+import contextlib
+import datetime
+import functools
+import os
+
+import torch
+
+from . import _native
+from .errors import ConfigError
+from .utils.dataclasses import DistributedType
+
+_DEFAULT_TIMEOUT = datetime.timedelta(minutes=30)
+
+
+def _join_group(process, timeout):
+    """The group that torch.distributed and the engine share: the default one where it exists already."""
+    if process.world_size == 1:
+        return _native.ProcessGroup()
+    distributed = torch.distributed
+    if not distributed.is_initialized():
+        backend = "gloo" if process.device == "cpu" else "cpu:gloo,cuda:nccl"
+        with _loopback_for_gloo(process.is_one_machine):
+            distributed.init_process_group(
+                backend,
+                # The engine's store names the ranks that are missing.
+                store=_native.open_store(process, timeout),
+                rank=process.global_rank,
+                world_size=process.world_size,
+                timeout=timeout,
+            )
+    return _native.ProcessGroup.from_c10d(distributed.group.WORLD, timeout)
+
+
+@contextlib.contextmanager
+def _loopback_for_gloo(is_one_machine):
+    """Gloo would listen at the address of the host name, which other machines reach."""
+    if not is_one_machine or "GLOO_SOCKET_IFNAME" in os.environ or not os.path.exists("/sys/class/net/lo"):
+        yield
+        return
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    try:
+        yield
+    finally:
+        del os.environ["GLOO_SOCKET_IFNAME"]
+
+
+class PartialState:
+    """The place of this process: device, rank and world. Constructing it again gives the same state.
+
+    Collective where the job has several processes: the first construction joins them.
+
+    Args:
+        cpu (`bool`): stay on the CPU although there is an accelerator; ``ACCELERATE_USE_CPU`` asks for the same.
+        timeout (`datetime.timedelta`): longest wait for the other processes, at start and in each collective.
+        backend (`str`, *optional*): what torch.distributed is expected to use; checked.
+
+    Raises:
+        ConfigError: for variables of launchers that contradict each other, or a conflicting second construction.
+        CommError: when a process is missing at the end of the timeout.
+
+    Attributes: ``device``, ``backend``, ``distributed_type``, ``num_processes``, ``process_index``,
+    ``local_process_index``, ``debug``.
+    """
+
+    _shared_state = {}
+
+    def __init__(self, cpu=False, **kwargs):
+        self.__dict__ = PartialState._shared_state
+        if self.initialized:
+            _native.initialize_process_state(cpu=cpu)  # refuses a device that conflicts
+            return
+        timeout = kwargs.pop("timeout", None) or _DEFAULT_TIMEOUT
+        backend = kwargs.pop("backend", None)
+        if kwargs:
+            raise ConfigError(f"[state] unknown or unsupported arguments: {', '.join(sorted(kwargs))}")
+        process = _native.initialize_process_state(cpu=cpu)
+        self._group = _join_group(process, timeout)
+        self._process = process
+        self.device = torch.device(process.device)
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+        self.num_processes = process.world_size
+        self.process_index = process.global_rank
+        self.local_process_index = process.local_rank
+        self.backend = torch.distributed.get_backend() if process.world_size > 1 else None
+        self.debug = os.environ.get("ACCELERATE_DEBUG_MODE", "false").lower() in ("1", "true", "yes", "on")
+        self.distributed_type = _distributed_type(process.world_size, self.device)
+        if backend is not None and self.backend not in (None, backend):
+            raise ConfigError(f"[state] backend '{backend}' was asked for, but this job uses '{self.backend}'")
+
+    def __repr__(self):
+        return (
+            f"Distributed environment: {self.distributed_type}{'  Backend: ' + self.backend if self.backend else ''}\n"
+            f"Num processes: {self.num_processes}\n"
+            f"Process index: {self.process_index}\n"
+            f"Local process index: {self.local_process_index}\n"
+            f"Device: {self.device}\n"
+        )
+
+    @staticmethod
+    def _reset_state():
+        """Forgets the state, so that the next construction finds it anew; for tests."""
+        PartialState._shared_state.clear()
+        _native.reset_process_state()
+
+    @property
+    def initialized(self):
+        """Whether the state has been found."""
+        return "_group" in PartialState._shared_state
+
+    @property
+    def use_distributed(self):
+        """Whether there are several processes."""
+        return self.num_processes > 1
+
+    @property
+    def is_main_process(self):
+        """Whether this is process 0 of the job."""
+        return self.process_index == 0
+
+    @property
+    def is_local_main_process(self):
+        """Whether this is process 0 of this machine."""
+        return self.local_process_index == 0
+
+    @property
+    def is_last_process(self):
+        """Whether this is the process with the highest index."""
+        return self.process_index == self.num_processes - 1
+
+    def wait_for_everyone(self):
+        """Waits until every process is here. Collective."""
+        _native.barrier(self._group)
+
+    def destroy_process_group(self, group=None):
+        """Leaves the group of the job, or `group`. Every process calls it; nothing can be exchanged after it."""
+        if self.use_distributed and torch.distributed.is_initialized():
+            if group is None:
+                self._group.shutdown()
+            torch.distributed.destroy_process_group(group)
+
+    def _runs_first(self, is_first):
+        """Generator behind the context managers: the others wait until the first ones leave the block."""
+
+        def nothing():
+            pass
+
+        if not is_first:
+            _native.run_in_order(self._group, False, nothing)
+            yield
+            return
+        try:
+            yield
+        except BaseException as error:
+            cause = error
+
+            def fail():
+                raise cause
+
+            # The others wait: they hear of it before it goes on its way.
+            _native.run_in_order(self._group, True, fail)
+        else:
+            _native.run_in_order(self._group, True, nothing)
+
+    @contextlib.contextmanager
+    def main_process_first(self):
+        """Process 0 runs the block first, the others after it: for files that one makes and all read. Collective.
+
+        Raises:
+            CommError: on the waiting processes, when the block failed on process 0.
+        """
+        yield from self._runs_first(self.is_main_process)
+
+    @contextlib.contextmanager
+    def local_main_process_first(self):
+        """As `main_process_first`, with the first process of each machine. Collective."""
+        yield from self._runs_first(self.is_local_main_process)
+
+    def on_main_process(self, function=None):
+        """Decorator: the function runs on process 0 only and gives None elsewhere."""
+        return self._only_where(lambda: self.is_main_process, function)
+
+    def on_local_main_process(self, function=None):
+        """Decorator: the function runs on the first process of each machine and gives None elsewhere."""
+        return self._only_where(lambda: self.is_local_main_process, function)
+
+    def on_last_process(self, function):
+        """Decorator: the function runs on the last process and gives None elsewhere."""
+        return self._only_where(lambda: self.is_last_process, function)
+
+    def on_process(self, function=None, process_index=None):
+        """Decorator: the function runs on the process `process_index` and gives None elsewhere."""
+        if function is None:
+            return functools.partial(self.on_process, process_index=process_index)
+        return self._only_where(lambda: self.process_index == process_index, function)
+
+    def on_local_process(self, function=None, local_process_index=None):
+        """Decorator: the function runs on process `local_process_index` of each machine and gives None elsewhere."""
+        if function is None:
+            return functools.partial(self.on_local_process, local_process_index=local_process_index)
+        return self._only_where(lambda: self.local_process_index == local_process_index, function)
+
+    def _only_where(self, is_chosen, function):
+        if function is None:
+            return functools.partial(self._only_where, is_chosen)
+
+        @functools.wraps(function)
+        def run(*args, **kwargs):
+            if not self.use_distributed or is_chosen():
+                return function(*args, **kwargs)
+            return None
+
+        return run
+
+    @contextlib.contextmanager
+    def split_between_processes(self, inputs, apply_padding=False):
+        """Gives this process its contiguous part of `inputs`; the first (length mod processes) get one more.
+
+        Not collective: every process passes the same.
+
+        Args:
+            inputs: list, tuple, tensor (split on dimension 0), dict of those with equal lengths, or
+                `datasets.Dataset`. It is not changed.
+            apply_padding (`bool`): repeat the last element, so that every part is as long as the longest.
+
+        Raises:
+            ConfigError: when the values of a dict have different lengths.
+        """
+        from .utils.operations import split_between_processes
+
+        yield split_between_processes(self._group, inputs, apply_padding)
+
+    def print(self, *args, **kwargs):
+        """Prints on the first process of each machine."""
+        if self.is_local_main_process:
+            print(*args, **kwargs)
+
+    def set_device(self):
+        """Makes `device` the current one. Done at construction; kept for scripts that call it."""
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+
+    @property
+    def default_device(self):
+        """The device of a job of one process."""
+        return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
+
+
+def _distributed_type(world_size, device):
+    if world_size == 1:
+        return DistributedType.NO
+    return DistributedType.MULTI_CPU if device.type == "cpu" else DistributedType.MULTI_GPU
+
+
+def _resolve_precision(mixed_precision):
+    asked = mixed_precision
+    if asked is None:
+        asked = os.environ.get("ACCELERATE_MIXED_PRECISION") or "no"
+    asked = str(asked).lower()
+    if asked not in ("no", "fp16", "bf16", "fp8"):
+        raise ConfigError(f"[state] mixed_precision is '{mixed_precision}', expected 'no', 'fp16', 'bf16' or 'fp8'")
+    if asked != "no":
+        raise ConfigError(f"[state] mixed_precision '{asked}' is not supported yet; use 'no'")
+    return asked
+
+
+class AcceleratorState:
+    """`PartialState` with the precision. Constructing it again gives the same state.
+
+    Args:
+        mixed_precision (`str`, *optional*): 'no'; others are not supported yet.
+        cpu (`bool`): stay on the CPU although there is an accelerator.
+
+    Raises:
+        ConfigError: for a precision that conflicts with the first construction, or is not supported.
+    """
+
+    _shared_state = {}
+
+    def __init__(self, mixed_precision=None, cpu=False, _from_accelerator=False, **kwargs):
+        self.__dict__ = AcceleratorState._shared_state
+        for name in list(kwargs):
+            if kwargs[name] is None and name.endswith("plugin"):
+                del kwargs[name]
+        partial = PartialState(cpu=cpu or _flag("ACCELERATE_USE_CPU"), **kwargs)
+        if self.initialized:
+            if mixed_precision is not None and mixed_precision != self._mixed_precision:
+                raise ConfigError(
+                    f"[state] mixed_precision is '{mixed_precision}', but this process already uses "
+                    f"'{self._mixed_precision}'; all Accelerators of a process share it"
+                )
+            return
+        self._mixed_precision = _resolve_precision(mixed_precision)
+        self._partial = partial
+
+    def __repr__(self):
+        return f"{PartialState()!r}Mixed precision type: {self.mixed_precision}\n"
+
+    def __getattr__(self, name):
+        partial = AcceleratorState._shared_state.get("_partial")
+        if partial is None or name.startswith("__"):
+            raise AttributeError(f"'AcceleratorState' object has no attribute '{name}'")
+        return getattr(partial, name)
+
+    @staticmethod
+    def _reset_state(reset_partial_state=False):
+        """Forgets the precision, and with `reset_partial_state` the place of this process; for tests."""
+        AcceleratorState._shared_state.clear()
+        if reset_partial_state:
+            PartialState._reset_state()
+
+    @property
+    def initialized(self):
+        """Whether the state has been found."""
+        return "_mixed_precision" in AcceleratorState._shared_state
+
+    @property
+    def mixed_precision(self):
+        """The precision of forward passes: 'no'."""
+        return self._mixed_precision
+
+
+def _flag(name):
+    text = os.environ.get(name, "").lower()
+    if text in ("", "0", "n", "no", "f", "false", "off"):
+        return False
+    if text in ("1", "y", "yes", "t", "true", "on"):
+        return True
+    raise ConfigError(f"[state] {name}='{os.environ[name]}', expected true or false")
+
+
+class GradientState:
+    """State of the current step: whether gradients synchronise, and which loader is being iterated.
+
+    Constructing it again gives the same state; the engine's step, optimisers and schedulers read it.
+    """
+
+    _shared_state = {}
+
+    def __init__(self, gradient_accumulation_plugin=None):
+        self.__dict__ = GradientState._shared_state
+        if "_native" not in self.__dict__:
+            self._native = _native.GradientState()
+
+    @staticmethod
+    def _reset_state():
+        """Forgets the state; for tests."""
+        GradientState._shared_state.clear()
+
+    @property
+    def initialized(self):
+        """Always true once constructed."""
+        return True
+
+    @property
+    def sync_gradients(self):
+        """Whether the next backward exchanges gradients and the optimiser may step."""
+        return self._native.sync_gradients
+
+    def _set_sync_gradients(self, sync_gradients):
+        self._native.sync_gradients = sync_gradients
+
+    @property
+    def in_dataloader(self):
+        """Whether a prepared loader is being iterated."""
+        return self._native.in_dataloader
+
+    @property
+    def end_of_dataloader(self):
+        """Whether the innermost loader has handed out its last batch; False outside of one."""
+        return self._native.end_of_dataloader
+
+    @property
+    def remainder(self):
+        """Real samples of the last global batch when it is not full, 0 when it is, -1 when unknown."""
+        return self._native.remainder
+
+    def __repr__(self):
+        return (
+            f"Sync Gradients: {self.sync_gradients}\n"
+            f"At end of current dataloader: {self.end_of_dataloader}\n"
+            f"Extra samples added: {self.remainder}\n"
+        )
+
+
+def is_initialized():
+    """Whether `AcceleratorState` has been constructed in this process."""
+    return AcceleratorState._shared_state != {}

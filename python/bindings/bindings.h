@@ -1,0 +1,22 @@
+// python/bindings/bindings.h: one function for each stage of the engine; each
+// adds that stage's names to the module. Nothing is decided here: a binding
+// converts arguments, lets go of the interpreter lock where the engine may
+// block, and calls it.
+#pragma once
+
+#include <torch/csrc/utils/pybind.h>
+
+namespace accelerate::python {
+
+void bind_error(py::module_& module);
+void bind_state(py::module_& module);
+void bind_comm(py::module_& module);
+void bind_data(py::module_& module);
+void bind_optim(py::module_& module);
+void bind_prepare(py::module_& module);
+void bind_step(py::module_& module);
+
+/// For calls that may block or run other people's Python code on other threads.
+using ReleaseLock = py::call_guard<py::gil_scoped_release>;
+
+} // namespace accelerate::python
