@@ -1,6 +1,6 @@
 # Makefile: the commands of the project. Each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench soak format lint clean
+.PHONY: help setup build python demo test bench soak format lint clean
 
 PRESET ?= release
 BUILD := build/$(PRESET)
@@ -14,6 +14,7 @@ help:
 	@echo "make bench    measure against Hugging Face Accelerate, side by side"
 	@echo "make soak     the long tests: accuracy over three seeds, a million inputs per parser"
 	@echo "make format   format all sources      make lint   check style and structure"
+	@echo "make python   build the Python package and install it into build/python"
 	@echo "make build    only build (PRESET=release|dev|asan|tsan)      make clean"
 
 setup:
@@ -28,8 +29,13 @@ demo: build
 	  --train $(REVIEWS)/train.csv --test $(REVIEWS)/test.csv \
 	  --max_steps $(DEMO_STEPS) --min_accuracy 0.80
 
-test: build
-	@python3 tools/run_tests.py $(BUILD) --allowed-skips tests/allowed_skips.txt
+python: setup
+	@tools/setup.sh --python
+	@tools/python_package.sh
+
+test: build python
+	@python3 tools/run_tests.py $(BUILD) --python build/python \
+	  --allowed-skips tests/allowed_skips.txt
 
 bench: setup
 	@tools/build.sh bench

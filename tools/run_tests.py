@@ -2,11 +2,14 @@
 """Runs every test program of a build and adds up their cases.
 
 usage: run_tests.py BUILD [--only REGEX] [--label LABEL] [--jobs N]
-                          [--allowed-skips FILE]
+                          [--allowed-skips FILE] [--python ENVIRONMENT]
 
 The programs, their time limits and labels are those that CMake registered with
-add_test(). A GoogleTest program counts case by case, any other as one case that
-passes with exit code 0 and is skipped with 77, its last line being the reason.
+add_test(), and, with --python, the files python/tests/**/test_*.py, run by pytest
+in that virtual environment (label `python`; a line `# time limit: N s` in the file
+replaces the usual limit, `# runs alone` the label `exclusive`). A GoogleTest
+program and a file of pytest count case by case, any other program as one case
+that passes with exit code 0 and is skipped with 77, its last line being the reason.
 Two programs run at once; one labelled `exclusive` runs alone. What a failed
 program printed is shown in full, and the last line reads
 `N passed, N failed, N skipped`. The exit code is 1 when anything failed.
@@ -28,8 +31,10 @@ import tempfile
 import time
 import xml.etree.ElementTree as xml
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 SKIP_CODE = 77  # automake's convention
 DEFAULT_TIMEOUT_S = 300
+REPORT = "{report}"  # in a command: the file in which the program counts its cases
 
 
 @dataclasses.dataclass
@@ -82,13 +87,33 @@ def list_programs(build):
     return programs
 
 
+def list_python_files(environment):
+    # Its commands first: the tests launch with the installed program.
+    variables = {"PATH": f"{environment / 'bin'}:{os.environ.get('PATH', '')}"}
+    programs = []
+    for file in sorted((ROOT / "python/tests").rglob("test_*.py")):
+        text = file.read_text()
+        limit = re.search(r"^# time limit: (\d+) s$", text, re.MULTILINE)
+        alone = re.search(r"^# runs alone$", text, re.MULTILINE)
+        programs.append(Program(
+            name=f"python_{file.stem.removeprefix('test_')}",
+            command=[str(environment / "bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                     f"--junitxml={REPORT}", str(file)],
+            timeout_s=float(limit[1]) if limit else DEFAULT_TIMEOUT_S,
+            labels=["python", "exclusive"] if alone else ["python"],
+            folder=str(file.parent),
+            environment=variables,
+            skip_code=SKIP_CODE))
+    return programs
+
+
 def run_command(program, report):
     """Returns (exit code or None after the time limit, output)."""
     environment = {"OMP_NUM_THREADS": "1", **os.environ, **program.environment,
                    "GTEST_OUTPUT": f"xml:{report}"}
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            program.command, cwd=program.folder, env=environment, start_new_session=True,
+            [word.replace(REPORT, str(report)) for word in program.command], cwd=program.folder, env=environment, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:
             code = process.wait(program.timeout_s)
@@ -118,12 +143,12 @@ def read_cases(report, result):
         for case in suite.iter("testcase"):
             name = f"{suite.get('name')}.{case.get('name')}"
             skipped = case.find("skipped")
-            if case.find("failure") is not None:
+            if case.find("failure") is not None or case.find("error") is not None:
                 result.failed.append(name)
             elif skipped is not None or case.get("result") == "skipped":
                 message = skipped.get("message", "") if skipped is not None else ""
                 result.skipped.append((name, reason_of(message)))
-            elif case.get("status") == "run":
+            elif case.get("status", "run") == "run":  # pytest leaves it out
                 result.passed += 1
 
 
@@ -211,13 +236,17 @@ def main():
     parser.add_argument("--label")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--allowed-skips")
+    parser.add_argument("--python", type=pathlib.Path, metavar="ENVIRONMENT")
     options = parser.parse_args()
     # A background job of a shell, and nohup, ignore these; programs would inherit
     # that and their signal tests fail.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
-    programs = [p for p in list_programs(options.build.resolve())
+    programs = list_programs(options.build.resolve())
+    if options.python:
+        programs += list_python_files(options.python.absolute())
+    programs = [p for p in programs
                 if re.search(options.only, p.name)
                 and (options.label is None or options.label in p.labels)]
     results = run_all(programs, options.jobs)

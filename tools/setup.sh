@@ -4,6 +4,8 @@
 # well under a second.
 #
 #   tools/setup.sh            for building, demo and tests
+#   tools/setup.sh --python   also what the tests of the Python package need, and
+#                             Hugging Face Accelerate, to compare with
 #   tools/setup.sh --lint     also clang-format and clang-tidy
 #   tools/setup.sh --fuzz     also clang with libFuzzer
 #
@@ -15,10 +17,13 @@ cd "$(dirname "$0")/.."
 
 readonly torch_version=2.13.0
 readonly cmake_minimum=3.25
+readonly original=accelerate==1.15.0
+with_python=
 packages=(g++ make cmake ninja-build ccache python3 python3-venv nlohmann-json3-dev
           libcli11-dev libgtest-dev libgmock-dev)
 for option in "$@"; do
   case $option in
+    --python) with_python=1 ;;
     --lint) packages+=(clang-format-14 clang-tidy-14) ;; # versions format differently
     --fuzz)
       packages+=(clang-14)
@@ -111,9 +116,32 @@ install_libtorch() {
   pip_install "torch==$torch_version"
 }
 
+has_python_headers() {
+  python3 -c 'import pathlib, sysconfig
+raise SystemExit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists())'
+}
+
+install_python_packages() {
+  local list=python/tests/requirements.txt stamp=.deps/python-packages.sha256
+  if ! sha256sum --check --status "$stamp" 2>/dev/null; then
+    say "installing what the Python tests need into .deps/venv"
+    .deps/venv/bin/pip install --quiet --disable-pip-version-check --no-input -r "$list"
+    sha256sum "$list" >"$stamp"
+  fi
+  # Beside the environment, not in it: its name is ours.
+  if [ ! -d ".deps/reference/accelerate-${original#*==}.dist-info" ]; then
+    say "installing $original into .deps/reference"
+    rm -rf .deps/reference
+    .deps/venv/bin/pip install --quiet --disable-pip-version-check --no-input \
+      --no-deps --target .deps/reference "$original"
+  fi
+}
+
+if [ -n "$with_python" ] && ! has_python_headers; then packages+=(python3-dev); fi
 install_packages
 mkdir -p .deps
 make_environment
 install_cmake
 install_libtorch
 .deps/venv/bin/python tools/fetch_assets.py .deps/assets
+if [ -n "$with_python" ]; then install_python_packages; fi
