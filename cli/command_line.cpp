@@ -14,6 +14,7 @@
 #include "accelerate/launch/exit_code.h"
 #include "accelerate/version.h"
 #include "cli/commands.h"
+#include "cli/foreign_flags.h"
 #include "cli/help_format.h"
 #include "cli/nearest_name.h"
 
@@ -52,6 +53,12 @@ std::vector<std::string> known_names(const CLI::App& app) {
 
 Action refuse_unknown(const CLI::App& app, const std::string& word) {
   const std::string typed = word.substr(0, word.find('='));
+  if (app.get_name() == "launch" && word.starts_with('-')) {
+    if (const auto explained = explain_foreign_flag(typed);
+        !explained.empty()) {
+      return refuse(app, explained);
+    }
+  }
   const std::string nearest = nearest_name(typed, known_names(app));
   return refuse(
       app,
@@ -91,7 +98,10 @@ Action choose(
   Rest rest = rest_of(app, command);
   if (rest.words.empty()) {
     return refuse(
-        command, chosen.empty() ? "no command given" : "no program given");
+        command,
+        chosen.empty() ? "no command given"
+                       : "nothing to run: give a script or a program, or -m "
+                         "and a module, as in 'accelerate launch train.py'");
   }
   const std::string& first = rest.words.front();
   if (chosen.empty() || (first.starts_with('-') && !rest.is_marked)) {
@@ -107,7 +117,7 @@ Action choose(
 Action read_command_line(const std::vector<std::string>& words) {
   CLI::App app(
       "Run a training program on any number of processes.", "accelerate");
-  app.set_help_flag("--help", "Print this and exit");
+  app.set_help_flag("-h,--help", "Print this and exit");
   app.set_version_flag(
       "--version",
       "accelerate " ACCELERATE_VERSION_STRING,

@@ -23,9 +23,12 @@ std::string row(const std::string& left, std::string_view right) {
   return text + '\n';
 }
 
-/// `--a N, --b N`
+/// `-a, --b N, --c N`
 std::string names_of(const CLI::Option& option) {
   std::string text;
+  for (const std::string& name : option.get_snames()) {
+    text += (text.empty() ? "-" : ", -") + name;
+  }
   const bool takes_value = option.get_items_expected_max() > 0;
   for (const std::string& name : option.get_lnames()) {
     text += (text.empty() ? "--" : ", --") + name;

@@ -10,7 +10,7 @@
 
 namespace accelerate::cli {
 
-/// Usage, description, commands, flags, footer; flags by all their long names.
+/// Usage, description, commands, flags, footer; flags by all their names.
 class HelpFormat : public CLI::FormatterBase {
  public:
   /// @param usage such as `accelerate launch [flags] PROGRAM [arguments]`

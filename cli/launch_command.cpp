@@ -1,5 +1,7 @@
 // cli/launch_command.cpp: `accelerate launch [flags] program [arguments]`.
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include <CLI/App.hpp>
 
@@ -21,7 +23,8 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter =
     "Everything after PROGRAM belongs to the program. A PROGRAM ending in .py\n"
-    "is started with the Python of the active environment.\n"
+    "and a module are run by the Python beside this program, else by that of\n"
+    "the active environment.\n"
     "\n"
     "Exit codes: 0 all ranks succeeded; the code of the first rank that "
     "failed,\n"
@@ -29,8 +32,9 @@ constexpr const char* kFooter =
     "127 PROGRAM not found; 1 the machine has no room for the job.\n"
     "\n"
     "Examples:\n"
-    "  accelerate launch --num_processes 2 ./train --epochs 3\n"
-    "  accelerate launch --cpu train.py";
+    "  accelerate launch --num_processes 2 train.py --epochs 3\n"
+    "  accelerate launch --cpu -m package.train\n"
+    "  accelerate launch --num_processes 2 ./train";
 
 int parse_num_processes(const std::string& text) {
   const auto number = config::parse_number<int>(text);
@@ -39,9 +43,91 @@ int parse_num_processes(const std::string& text) {
         "--num_processes ",
         text,
         ": expected a number from 1 to ",
-        kMaxLocalRanks));
+        kMaxLocalRanks,
+        ", then the program"));
   }
   return *number;
+}
+
+/// A flag of the original of which only the value that asks for what happens
+/// anyway is supported.
+struct FixedFlag {
+  const char* name;
+  const char* other_spelling;
+  std::string only_value;
+  /// Set for the ranks when the flag is given; empty: none.
+  std::string variable;
+  const char* description;
+};
+
+void add_fixed_flag(
+    CLI::App& command,
+    LaunchOptions& options,
+    const FixedFlag& flag) {
+  const auto accept = [&options, flag](const std::string& text) {
+    if (text != flag.only_value) {
+      throw CLI::ValidationError(concat(
+          flag.name,
+          ' ',
+          text,
+          " is not supported yet, expected ",
+          flag.only_value));
+    }
+    if (!flag.variable.empty()) {
+      options.environment[flag.variable] = flag.only_value;
+    }
+  };
+  command
+      .add_option_function<std::string>(
+          concat(flag.name, ',', flag.other_spelling), accept, flag.description)
+      ->type_name(flag.only_value);
+}
+
+void add_flags(CLI::App& command, LaunchOptions& options) {
+  command.set_help_flag("-h,--help", "Print this and exit");
+  command.add_flag(
+      "--cpu",
+      options.cpu,
+      "Use the CPU even where there is an accelerator (sets\n"
+      "ACCELERATE_USE_CPU)");
+  command
+      .add_option_function<std::string>(
+          "--num_processes,--num-processes",
+          [&options](const std::string& text) {
+            options.num_processes = parse_num_processes(text);
+          },
+          "Ranks to start (default 1)")
+      ->type_name("N");
+  command.add_flag_callback(
+      "-m,--module",
+      [&options] { options.kind = ProgramKind::kPythonModule; },
+      "PROGRAM is a Python module, run as by python -m");
+  const FixedFlag fixed_flags[] = {
+      {"--num_machines",
+       "--num-machines",
+       "1",
+       "",
+       "Several machines are not supported yet"},
+      {"--mixed_precision",
+       "--mixed-precision",
+       "no",
+       "ACCELERATE_MIXED_PRECISION",
+       "Other precisions are not supported yet"},
+      {"--dynamo_backend",
+       "--dynamo-backend",
+       "no",
+       "",
+       "Compiling is not supported yet"}};
+  for (const FixedFlag& flag : fixed_flags) {
+    add_fixed_flag(command, options, flag);
+  }
+}
+
+/// The folder of the running program, in whose Python environment, if it is
+/// one, the module accelerate was installed with it.
+std::string own_folder() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
 }
 
 } // namespace
@@ -50,26 +136,14 @@ void add_launch_command(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<LaunchOptions>();
   CLI::App* command = app.add_subcommand("launch", kDescription);
   command->footer(kFooter);
-  command->set_help_flag("--help", "Print this and exit");
   command->formatter(std::make_shared<HelpFormat>(
       "accelerate launch [flags] PROGRAM [arguments]"));
   command->prefix_command();
-  command->add_flag(
-      "--cpu",
-      options->cpu,
-      "Use the CPU even where there is an accelerator (sets\n"
-      "ACCELERATE_USE_CPU)");
-  command
-      ->add_option_function<std::string>(
-          "--num_processes,--num-processes",
-          [options](const std::string& text) {
-            options->num_processes = parse_num_processes(text);
-          },
-          "Ranks to start (default 1)")
-      ->type_name("N");
+  add_flags(*command, *options);
   commands[command] = [options](const std::vector<std::string>& rest) {
     options->program = rest.front();
     options->args.assign(rest.begin() + 1, rest.end());
+    options->python_folder = own_folder();
     return launch_job(*options);
   };
 }

@@ -213,23 +213,6 @@ bool is_true(const std::optional<std::string>& value) {
   return value == "1" || value == "True" || value == "true";
 }
 
-void read_store_fd(const Variables& variables, RankEnvironment& env) {
-  const auto fd = variables.number("ACCELERATE_STORE_FD", 1 << 20);
-  if (!fd) {
-    return;
-  }
-  ACCELERATE_CHECK(
-      *fd > 2 && env.global_rank == 0,
-      ConfigError,
-      kWhere,
-      "ACCELERATE_STORE_FD=",
-      *fd,
-      " contradicts RANK=",
-      env.global_rank,
-      "; the launcher gives a descriptor above 2 to rank 0 alone");
-  env.store_listen_fd = fd;
-}
-
 /// RANK and companions: ours, torchrun's, or set by hand.
 RankEnvironment read_torch_family(const Variables& variables) {
   RankEnvironment env = read_place(variables, kTorch, "environment");
@@ -241,7 +224,6 @@ RankEnvironment read_torch_family(const Variables& variables) {
         is_true(variables.text("TORCHELASTIC_USE_AGENT_STORE"));
   } else if (variables.has("ACCELERATE_LAUNCHER")) {
     env.origin = "accelerate";
-    read_store_fd(variables, env);
   }
   for (const char* name : {"GROUP_RANK", "NODE_RANK"}) {
     if (const auto node_rank = variables.number(name, kMaxWorldSize)) {
@@ -381,6 +363,56 @@ void read_main_address(const Variables& variables, RankEnvironment& env) {
   }
 }
 
+/// The launcher's own meeting point; MASTER_PORT is left to the program, which
+/// may open a store of torch.distributed there.
+void read_store(const Variables& variables, RankEnvironment& env) {
+  const auto port = variables.number("ACCELERATE_STORE_PORT", 65535);
+  ACCELERATE_CHECK(
+      port != 0,
+      ConfigError,
+      kWhere,
+      "ACCELERATE_STORE_PORT=0, expected a port from 1 to 65535");
+  env.main_port = static_cast<std::uint16_t>(port.value_or(env.main_port));
+  const auto fd = variables.number("ACCELERATE_STORE_FD", 1 << 20);
+  if (!fd) {
+    return;
+  }
+  ACCELERATE_CHECK(
+      port,
+      ConfigError,
+      kWhere,
+      "ACCELERATE_STORE_FD=",
+      *fd,
+      " is set, but ACCELERATE_STORE_PORT is not; the launcher sets both");
+  ACCELERATE_CHECK(
+      *fd > 2 && env.global_rank == 0,
+      ConfigError,
+      kWhere,
+      "ACCELERATE_STORE_FD=",
+      *fd,
+      " contradicts RANK=",
+      env.global_rank,
+      "; the launcher gives a descriptor above 2 to rank 0 alone");
+  env.store_listen_fd = fd;
+}
+
+/// A process that took them for a stranger's would train alone.
+void check_store_has_launcher(const Variables& variables) {
+  for (const char* name : {"ACCELERATE_STORE_PORT", "ACCELERATE_STORE_FD"}) {
+    for (const char* companion : {"WORLD_SIZE", "ACCELERATE_LAUNCHER"}) {
+      ACCELERATE_CHECK(
+          !variables.has(name) || variables.has(companion),
+          ConfigError,
+          kWhere,
+          name,
+          " is set, but ",
+          companion,
+          " is not; start through accelerate launch, or unset ",
+          name);
+    }
+  }
+}
+
 } // namespace
 
 EnvironmentLookup process_environment() {
@@ -392,6 +424,7 @@ EnvironmentLookup process_environment() {
 
 RankEnvironment read_rank_environment(const EnvironmentLookup& lookup) {
   const Variables variables(lookup);
+  check_store_has_launcher(variables);
   const bool in_slurm_step = is_slurm_step(variables);
   RankEnvironment env;
   if (is_present(variables, kTorch)) {
@@ -411,6 +444,9 @@ RankEnvironment read_rank_environment(const EnvironmentLookup& lookup) {
     return env;
   }
   read_main_address(variables, env);
+  if (env.origin == "accelerate") {
+    read_store(variables, env);
+  }
   return env;
 }
 

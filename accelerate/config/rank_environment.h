@@ -20,7 +20,8 @@ struct RankEnvironment {
   /// This machine's place among the machines. Slurm and torchrun say it; for
   /// the others ranks are taken to fill one machine after the other.
   int node_rank = 0;
-  /// Where rank 0's store listens.
+  /// Where rank 0's store listens: ACCELERATE_STORE_PORT under our launcher,
+  /// else MASTER_PORT.
   std::string main_address = "127.0.0.1";
   std::uint16_t main_port = 29500;
   /// A listening socket inherited from our launcher; rank 0's store adopts it.

@@ -26,6 +26,14 @@ enum class OnFailure {
   kLetOthersRun, ///< until they end or the deadline passes
 };
 
+/// What LaunchOptions::program names.
+enum class ProgramKind {
+  /// A path, a name looked up in PATH, or a Python script ending in `.py`.
+  kFile,
+  /// A Python module such as `package.train`, run as `python -m` would.
+  kPythonModule,
+};
+
 /// What the launcher does with signals sent to itself.
 enum class LauncherSignals {
   /// INT, TERM, HUP, USR1, USR2 go to the ranks; a second INT or TERM ends them
@@ -39,9 +47,13 @@ inline constexpr int kMaxLocalRanks = 1024;
 
 /// A job of ranks on this machine.
 struct ACCELERATE_API LaunchOptions {
-  /// A path, a name looked up in PATH, or a Python script ending in `.py`.
   std::string program{};
+  ProgramKind kind = ProgramKind::kFile;
   std::vector<std::string> args{};
+  /// The `bin` folder of the Python environment that scripts and modules run
+  /// in; when it is empty or has no Python: $VIRTUAL_ENV, $CONDA_PREFIX, or
+  /// python3 from PATH.
+  std::string python_folder{};
   /// Ranks to start, 1 to kMaxLocalRanks.
   int num_processes = 1;
   /// Ranks must not use an accelerator (ACCELERATE_USE_CPU=true).

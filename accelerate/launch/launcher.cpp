@@ -54,7 +54,7 @@ class Job {
   void start_rank(
       int rank,
       const launch::Environment& job,
-      const launch::StoreSocket& store,
+      std::optional<int> store_fd,
       int null_fd);
   [[nodiscard]] std::vector<pid_t> own_groups() const;
 
@@ -85,6 +85,7 @@ class Job {
   Clock::time_point started_;
   std::vector<Rank> ranks_; // [global_rank]
   std::unique_ptr<launch::Guardian> guardian_;
+  launch::ReservedPort program_port_;
   std::vector<pollfd> polled_;
 
   std::optional<int> first_failed_rank_;
@@ -97,11 +98,14 @@ class Job {
 void Job::start_rank(
     int rank,
     const launch::Environment& job,
-    const launch::StoreSocket& store,
+    std::optional<int> store_fd,
     int null_fd) {
-  const launch::Environment environment = launch::rank_variables(
-      job, rank, store.fd ? std::optional(store.fd.get()) : std::nullopt);
   const launch::RankStreams::RankEnds ends = streams_.open(rank);
+  const launch::Environment environment = launch::rank_variables(
+      job,
+      {.rank = rank,
+       .store_fd = store_fd,
+       .is_piped_python = command_.is_python && (ends.out || ends.err)});
   // Reading from a terminal is allowed to its foreground group alone.
   const bool reads_terminal = rank == 0 &&
       options_.output == RankOutput::kForward && ::isatty(STDIN_FILENO) == 1;
@@ -113,7 +117,7 @@ void Job::start_rank(
        .stdin_fd = rank == 0 ? -1 : null_fd,
        .stdout_fd = ends.out.get(),
        .stderr_fd = ends.err.get(),
-       .kept_fd = rank == 0 ? store.fd.get() : -1,
+       .kept_fd = rank == 0 ? store_fd.value_or(-1) : -1,
        .group = reads_terminal ? Group::kLaunchers : Group::kOwn});
   entry.is_running = true;
   entry.outcome.global_rank = rank;
@@ -122,15 +126,19 @@ void Job::start_rank(
 
 void Job::start_ranks() {
   const launch::FileDescriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  launch::StoreSocket store = launch::open_store_socket();
-  if (options_.num_processes == 1) {
-    // Nobody to meet: leave the port, just seen free, to the program.
-    store.fd.reset();
+  program_port_ = launch::reserve_port();
+  launch::MeetingPoint meeting_point{.program_port = program_port_.port};
+  launch::StoreSocket store;
+  std::optional<int> store_fd;
+  if (options_.num_processes > 1) {
+    store = launch::open_store_socket();
+    meeting_point.store_port = store.port;
+    store_fd = store.fd.get();
   }
   const launch::Environment job = launch::job_variables(
-      options_, launch::current_environment(), store.port);
+      options_, launch::current_environment(), meeting_point);
   for (int rank = 0; rank < options_.num_processes; ++rank) {
-    start_rank(rank, job, store, null.get());
+    start_rank(rank, job, store_fd, null.get());
   }
   guardian_ = std::make_unique<launch::Guardian>(own_groups());
 }
@@ -409,8 +417,7 @@ Launcher::Launcher(LaunchOptions options) {
   options.validate();
   const auto own = options.environment;
   launch::Command command = launch::resolve_command(
-      options.program,
-      options.args,
+      options,
       [&own, process = process_environment()](const std::string& name) {
         const auto found = own.find(name);
         return found == own.end() ? process(name)

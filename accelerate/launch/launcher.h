@@ -53,7 +53,8 @@ struct LaunchResult {
 };
 
 /// Runs one job. The ranks meet on a socket of 127.0.0.1 that rank 0 inherits;
-/// nothing listens beyond this machine. They die with the thread that runs the
+/// nothing listens beyond this machine. A second port, MASTER_PORT, is kept for
+/// a store of the program's own. The ranks die with the thread that runs the
 /// job, whatever kills it.
 class ACCELERATE_API Launcher {
  public:

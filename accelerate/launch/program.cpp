@@ -30,8 +30,18 @@ void check_file(const std::string& path, int access_mode) {
   if (error == ENOENT || error == ENOTDIR) {
     fail(kExitNotFound, concat("'", path, "' does not exist"));
   }
+  if (error == EISDIR) {
+    fail(
+        kExitNotExecutable,
+        concat(
+            "'",
+            path,
+            "' is a folder, expected a program or a script; a Python package "
+            "is run with -m and its name"));
+  }
   if (error != 0) {
-    const char* hint = error == EACCES ? "; is it executable?" : "";
+    const char* hint =
+        error == EACCES && access_mode == X_OK ? "; is it executable?" : "";
     fail(
         kExitNotExecutable,
         concat("'", path, "' cannot be run: ", describe_errno(error), hint));
@@ -56,19 +66,70 @@ std::string find_in_path(
   return "";
 }
 
-std::string find_interpreter(const EnvironmentLookup& lookup) {
-  for (const char* variable : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
-    const std::string folder = lookup(variable).value_or("");
-    const std::string candidate = folder + "/bin/python";
-    if (!folder.empty() && why_not(candidate, X_OK) == 0) {
-      return candidate;
+/// An interpreter in a `bin` folder; empty when there is none.
+std::string python_in(const std::string& folder) {
+  for (const char* name : {"/python3", "/python"}) {
+    if (!folder.empty() && why_not(folder + name, X_OK) == 0) {
+      return folder + name;
     }
   }
-  const std::string found = find_in_path("python3", lookup);
+  return "";
+}
+
+std::string find_interpreter(
+    const LaunchOptions& options,
+    const EnvironmentLookup& lookup) {
+  std::string found = python_in(options.python_folder);
+  for (const char* variable : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
+    const std::string folder = lookup(variable).value_or("");
+    if (found.empty() && !folder.empty()) {
+      found = python_in(folder + "/bin");
+    }
+  }
   if (found.empty()) {
-    fail(kExitNotFound, "a .py script needs python3, which is not in PATH");
+    found = find_in_path("python3", lookup);
+  }
+  if (found.empty()) {
+    fail(
+        kExitNotFound,
+        concat(
+            "'",
+            options.program,
+            "' needs python3, which is not in PATH; activate a Python "
+            "environment"));
   }
   return found;
+}
+
+/// A path would be taken for a module of a strange name, and Python's own words
+/// for it do not say what is wrong.
+void check_module_name(const std::string& name) {
+  const bool is_script = name.ends_with(".py");
+  ACCELERATE_CHECK(
+      !is_script && name.find('/') == std::string::npos,
+      ConfigError,
+      "launch.program",
+      "'",
+      name,
+      "' is ",
+      is_script ? "a script" : "a path",
+      ", expected the name of a module such as package.train; ",
+      is_script ? "leave out -m" : "write dots instead of slashes");
+}
+
+[[noreturn]] void fail_not_in_path(const std::string& program) {
+  const std::string here = "./" + program;
+  const int error = why_not(here, F_OK);
+  if (error == EISDIR) {
+    check_file(here, X_OK);
+  }
+  fail(
+      kExitNotFound,
+      concat(
+          "'",
+          program,
+          "' is not in PATH",
+          error == 0 ? concat("; did you mean '", here, "'?") : ""));
 }
 
 Command with_args(
@@ -76,39 +137,48 @@ Command with_args(
     std::vector<std::string> argv,
     const std::vector<std::string>& args) {
   argv.insert(argv.end(), args.begin(), args.end());
-  return {std::move(path), std::move(argv)};
+  return {.path = std::move(path), .argv = std::move(argv)};
+}
+
+Command with_python(
+    const LaunchOptions& options,
+    const EnvironmentLookup& lookup) {
+  const std::string interpreter = find_interpreter(options, lookup);
+  std::vector<std::string> argv{interpreter, options.program};
+  if (options.kind == ProgramKind::kPythonModule) {
+    argv.insert(argv.begin() + 1, "-m");
+  }
+  Command command = with_args(interpreter, std::move(argv), options.args);
+  command.is_python = true;
+  return command;
 }
 
 } // namespace
 
 Command resolve_command(
-    const std::string& program,
-    const std::vector<std::string>& args,
+    const LaunchOptions& options,
     const EnvironmentLookup& lookup) {
+  const std::string& program = options.program;
   if (program.empty()) {
     fail(kExitNotFound, "no program was given");
   }
+  if (options.kind == ProgramKind::kPythonModule) {
+    check_module_name(program);
+    return with_python(options, lookup);
+  }
   if (program.ends_with(".py")) {
     check_file(program, R_OK);
-    std::string interpreter = find_interpreter(lookup);
-    return with_args(interpreter, {interpreter, program}, args);
+    return with_python(options, lookup);
   }
   if (program.find('/') != std::string::npos) {
     check_file(program, X_OK);
-    return with_args(program, {program}, args);
+    return with_args(program, {program}, options.args);
   }
   std::string found = find_in_path(program, lookup);
   if (found.empty()) {
-    const bool is_here = why_not("./" + program, F_OK) == 0;
-    fail(
-        kExitNotFound,
-        concat(
-            "'",
-            program,
-            "' is not in PATH",
-            is_here ? concat("; did you mean './", program, "'?") : ""));
+    fail_not_in_path(program);
   }
-  return with_args(std::move(found), {program}, args);
+  return with_args(std::move(found), {program}, options.args);
 }
 
 } // namespace accelerate::launch

@@ -8,6 +8,7 @@
 #include "accelerate/config/rank_environment.h"
 #include "accelerate/error.h"
 #include "accelerate/launch/exit_code.h"
+#include "accelerate/launch/launch_options.h"
 
 namespace accelerate {
 
@@ -31,15 +32,19 @@ namespace launch {
 struct Command {
   std::string path;
   std::vector<std::string> argv;
+  /// The path is a Python interpreter that the launcher chose.
+  bool is_python = false;
 };
 
 /// Finds a program: a name with a slash is a path, one without is looked up in
-/// PATH. A name ending in `.py` is a script for the interpreter of
-/// $VIRTUAL_ENV, of $CONDA_PREFIX, or python3 from PATH. No shell is involved.
-/// @throws ProgramError naming path and reason.
+/// PATH. A name ending in `.py`, and any module, is run by the interpreter of
+/// LaunchOptions::python_folder, of $VIRTUAL_ENV, of $CONDA_PREFIX, or python3
+/// from PATH, in this order. No shell is involved; whether a module exists is
+/// left to Python.
+/// @throws ProgramError naming path and reason; ConfigError for a module name
+///   that is a path.
 [[nodiscard]] ACCELERATE_API Command resolve_command(
-    const std::string& program,
-    const std::vector<std::string>& args,
+    const LaunchOptions& options,
     const EnvironmentLookup& lookup = process_environment());
 
 } // namespace launch

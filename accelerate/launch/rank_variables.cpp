@@ -22,7 +22,8 @@ bool is_outer_launchers(std::string_view name) {
         "ROLE_WORLD_SIZE",
         "ROLE_NAME",
         "NODE_RANK",
-        "ACCELERATE_STORE_FD"}) {
+        "ACCELERATE_STORE_FD",
+        "ACCELERATE_STORE_PORT"}) {
     if (name == known) {
       return true;
     }
@@ -47,7 +48,7 @@ Environment current_environment() {
 Environment job_variables(
     const LaunchOptions& options,
     Environment base,
-    std::uint16_t port) {
+    const MeetingPoint& meeting_point) {
   Environment variables = std::move(base);
   const auto set = [&](const char* name, std::string value) {
     variables.insert_or_assign(name, std::move(value));
@@ -74,18 +75,26 @@ Environment job_variables(
   set("LOCAL_WORLD_SIZE", std::to_string(options.num_processes));
   set("GROUP_RANK", "0");
   set("MASTER_ADDR", "127.0.0.1");
-  set("MASTER_PORT", std::to_string(port));
+  set("MASTER_PORT", std::to_string(meeting_point.program_port));
+  if (meeting_point.store_port) {
+    set("ACCELERATE_STORE_PORT", std::to_string(*meeting_point.store_port));
+  }
   return variables;
 }
 
-Environment
-rank_variables(const Environment& job, int rank, std::optional<int> store_fd) {
+Environment rank_variables(const Environment& job, const RankPlace& place) {
   Environment variables = job;
-  variables.insert_or_assign("RANK", std::to_string(rank));
-  variables.insert_or_assign("LOCAL_RANK", std::to_string(rank));
-  if (rank == 0 && store_fd) {
+  const std::string rank = std::to_string(place.rank);
+  variables.insert_or_assign("RANK", rank);
+  variables.insert_or_assign("LOCAL_RANK", rank);
+  if (place.rank == 0 && place.store_fd) {
     variables.insert_or_assign(
-        "ACCELERATE_STORE_FD", std::to_string(*store_fd));
+        "ACCELERATE_STORE_FD", std::to_string(*place.store_fd));
+  }
+  if (place.is_piped_python) {
+    // Python keeps what it prints into a pipe until 8 KiB are full: lines would
+    // come late, and the last ones never when the rank is killed.
+    variables.try_emplace("PYTHONUNBUFFERED", "1");
   }
   return variables;
 }

@@ -16,19 +16,34 @@ using Environment = std::map<std::string, std::string>;
 /// This process's environment.
 [[nodiscard]] ACCELERATE_API Environment current_environment();
 
+/// Where the ranks of a job meet, on 127.0.0.1.
+struct MeetingPoint {
+  /// Kept for the program (MASTER_PORT).
+  std::uint16_t program_port = 0;
+  /// Where the engine's store listens; absent when there is nobody to meet.
+  std::optional<std::uint16_t> store_port{};
+};
+
 /// What all ranks of a job share: `base`, then options.environment, then the
 /// protocol. Defaults (OMP_NUM_THREADS, GLOO_SOCKET_IFNAME) yield to both;
 /// variables of a launcher further outside are removed.
-/// @param port of 127.0.0.1 where the ranks meet
 [[nodiscard]] ACCELERATE_API Environment job_variables(
     const LaunchOptions& options,
     Environment base,
-    std::uint16_t port);
+    const MeetingPoint& meeting_point);
+
+/// What the launcher keeps for one rank.
+struct RankPlace {
+  int rank = 0;
+  /// The store's listening socket, in rank 0 alone.
+  std::optional<int> store_fd{};
+  /// Python, and its output goes through a pipe: PYTHONUNBUFFERED is set unless
+  /// it was.
+  bool is_piped_python = false;
+};
 
 /// The environment of one rank, all of them on this machine.
-/// @param store_fd the listening socket's descriptor in rank 0; the other ranks
-///   are not told
 [[nodiscard]] ACCELERATE_API Environment
-rank_variables(const Environment& job, int rank, std::optional<int> store_fd);
+rank_variables(const Environment& job, const RankPlace& place);
 
 } // namespace accelerate::launch

@@ -1,4 +1,5 @@
-// accelerate/launch/store_socket.cpp: bind to port 0, listen, ask for the port.
+// accelerate/launch/store_socket.cpp: bind to port 0, ask for the port; one of
+// the two listens.
 #include "accelerate/launch/store_socket.h"
 
 #include <fcntl.h>
@@ -6,43 +7,96 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <string_view>
 
 #include "accelerate/error.h"
 
 namespace accelerate::launch {
 namespace {
 
+constexpr std::string_view kWhere = "launch.store_socket";
+
 void check(int result, const char* call) {
   ACCELERATE_CHECK(
       result >= 0,
       ConfigError,
-      "launch.store_socket",
+      kWhere,
       call,
       " on 127.0.0.1: ",
       describe_errno(errno),
       "; ranks need a loopback interface to meet");
 }
 
+/// A TCP socket above 2: standard streams that were closed before us must not
+/// become the socket. Empty, with errno set, when there is none to be had.
+FileDescriptor open_socket(int family) {
+  const FileDescriptor low(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return FileDescriptor(low ? ::fcntl(low.get(), F_DUPFD_CLOEXEC, 3) : -1);
+}
+
+/// Binds to a port that the kernel chooses.
+/// @return the port; 0, with errno set, on failure
+template <typename Address>
+std::uint16_t bind_to_any_port(int fd, const Address& address) {
+  sockaddr_storage bound{};
+  socklen_t length = sizeof bound;
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+          0 ||
+      ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length) != 0) {
+    return 0;
+  }
+  return ntohs(
+      bound.ss_family == AF_INET6
+          ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+          : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+}
+
+template <typename Address>
+ReservedPort reserve_at(const Address& address, int family) {
+  ReservedPort reserved{open_socket(family), 0};
+  const int on = 1;
+  const int off = 0;
+  const int fd = reserved.fd.get();
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (family == AF_INET6) {
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  }
+  reserved.port = bind_to_any_port(fd, address);
+  return reserved;
+}
+
 } // namespace
 
 StoreSocket open_store_socket() {
-  FileDescriptor low(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  check(low.get(), "socket");
-  // Standard streams that were closed before us must not become the socket.
   StoreSocket store;
-  store.fd = FileDescriptor(::fcntl(low.get(), F_DUPFD_CLOEXEC, 3));
-  check(store.fd.get(), "duplicate socket");
-
+  store.fd = open_socket(AF_INET);
+  check(store.fd.get(), "socket");
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* const raw = reinterpret_cast<sockaddr*>(&address);
-  check(::bind(store.fd.get(), raw, length), "bind");
+  store.port = bind_to_any_port(store.fd.get(), address);
+  check(store.port > 0 ? 0 : -1, "bind");
   check(::listen(store.fd.get(), SOMAXCONN), "listen");
-  check(::getsockname(store.fd.get(), raw, &length), "getsockname");
-  store.port = ntohs(address.sin_port);
   return store;
+}
+
+ReservedPort reserve_port() {
+  sockaddr_in6 both{};
+  both.sin6_family = AF_INET6;
+  ReservedPort reserved = reserve_at(both, AF_INET6);
+  if (reserved.port == 0) {
+    // A machine without IPv6.
+    sockaddr_in old{};
+    old.sin_family = AF_INET;
+    reserved = reserve_at(old, AF_INET);
+  }
+  ACCELERATE_CHECK(
+      reserved.port > 0,
+      ConfigError,
+      kWhere,
+      "no port for the program: ",
+      describe_errno(errno));
+  return reserved;
 }
 
 } // namespace accelerate::launch

@@ -1,5 +1,5 @@
-// accelerate/launch/store_socket.h: the socket on which rank 0's store listens,
-// bound before any rank runs.
+// accelerate/launch/store_socket.h: the two ports of a job, bound before any
+// rank runs.
 #pragma once
 
 #include <cstdint>
@@ -18,5 +18,18 @@ struct StoreSocket {
 
 /// @throws ConfigError when loopback sockets are not to be had.
 [[nodiscard]] StoreSocket open_store_socket();
+
+/// A port kept for the program. The socket is bound with SO_REUSEADDR on all
+/// addresses and does not listen: who asks for this very port in the same way,
+/// as torch's TCPStore does, may listen there; the kernel gives it to nobody
+/// who asks for any port, and connections are refused until somebody listens.
+struct ReservedPort {
+  FileDescriptor
+      fd; ///< close-on-exec, above 2; keep it open as long as the job
+  std::uint16_t port = 0;
+};
+
+/// @throws ConfigError when there is no port or descriptor left.
+[[nodiscard]] ReservedPort reserve_port();
 
 } // namespace accelerate::launch

@@ -57,6 +57,7 @@ environment_of(const JobOptions& options, int rank, std::uint16_t port) {
   if (rank == 0 && options.inherit_socket) {
     variables["ACCELERATE_LAUNCHER"] = "test";
     variables["ACCELERATE_STORE_FD"] = std::to_string(kStoreFd);
+    variables["ACCELERATE_STORE_PORT"] = std::to_string(port);
   }
   if (const auto own = options.environment.find(rank);
       own != options.environment.end()) {

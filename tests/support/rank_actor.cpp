@@ -7,8 +7,8 @@
 // stdin, pid, ignore-term, catch=N (exit 40 + N on signal N), echo-signals
 // (print each signal's name), megabytes=N, spawn (a child that sleeps in the
 // rank's group; prints its pid), store (print the address of the inherited
-// socket), connect (to MASTER_PORT), ready=FILE (appends a line with rank and
-// pid). Escapes in TEXT: \n and \r.
+// socket), connect=NAME (to the port in that variable), ready=FILE (appends a
+// line with rank and pid). Escapes in TEXT: \n and \r.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -112,7 +112,8 @@ void announce(const std::string& path) {
   ::close(fd);
 }
 
-/// Prints `store 127.0.0.1 is MASTER_PORT, listening` when all of that holds.
+/// Prints `store 127.0.0.1 is ACCELERATE_STORE_PORT, listening` when all of
+/// that holds.
 void print_store() {
   const int fd = std::atoi(value_of("ACCELERATE_STORE_FD").c_str());
   sockaddr_in address{};
@@ -123,22 +124,23 @@ void print_store() {
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
   ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &int_length);
   ::inet_ntop(AF_INET, &address.sin_addr, host, sizeof host);
-  const bool is_port =
-      std::to_string(ntohs(address.sin_port)) == value_of("MASTER_PORT");
+  const bool is_port = std::to_string(ntohs(address.sin_port)) ==
+      value_of("ACCELERATE_STORE_PORT");
   write_all(
       1,
       "store " + std::string(host) + (is_port ? " is" : " is not") +
-          " MASTER_PORT, " + (listening ? "listening\n" : "closed\n"));
+          " ACCELERATE_STORE_PORT, " +
+          (listening ? "listening\n" : "closed\n"));
 }
 
-/// Connects to MASTER_PORT, whether or not anybody accepts yet.
-void connect_to_store() {
+/// Connects to the port, whether or not anybody accepts yet.
+void connect_to(const std::string& variable) {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(
-      static_cast<std::uint16_t>(std::atoi(value_of("MASTER_PORT").c_str())));
+  address.sin_port = htons(static_cast<std::uint16_t>(
+      std::atoi(value_of(variable.c_str()).c_str())));
   const int result =
       ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
   write_all(1, result == 0 ? "connected\n" : "refused\n");
@@ -170,7 +172,7 @@ void act(const std::string& action) {
        }},
       {"fds", [](auto&, long) { print_fds(); }},
       {"store", [](auto&, long) { print_store(); }},
-      {"connect", [](auto&, long) { connect_to_store(); }},
+      {"connect", [](auto& name, long) { connect_to(name); }},
       {"stdin", [](auto&, long) { print_stdin(); }},
       {"pid",
        [](auto&, long) { write_all(1, std::to_string(::getpid()) + '\n'); }},

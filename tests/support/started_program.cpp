@@ -29,8 +29,8 @@ StartedProgram::StartedProgram(const StartOptions& options) {
   }
   sigset_t no_signals;
   ::sigemptyset(&no_signals);
-  const launch::Command command =
-      launch::resolve_command(options.program, options.args);
+  const launch::Command command = launch::resolve_command(
+      {.program = options.program, .args = options.args});
   process_ = launch::RankProcess::spawn(
       {.command = command,
        .environment = environment,

@@ -167,9 +167,17 @@ TEST(LaunchFaults, GivesTheStoreSocketToRankZeroAndNoOtherDescriptor) {
 
 TEST(LaunchFaults, HandsOverASocketThatAlreadyTakesConnections) {
   const RanksResult result = run_ranks(
-      {.program = kActor, .args = {"0:store", "0:sleep=50", "1:connect"}});
-  EXPECT_EQ(result.ranks[0].out, "store 127.0.0.1 is MASTER_PORT, listening\n");
-  EXPECT_EQ(result.ranks[1].out, "connected\n");
+      {.program = kActor,
+       .args = {
+           "0:store",
+           "0:sleep=50",
+           "1:connect=ACCELERATE_STORE_PORT",
+           "1:connect=MASTER_PORT"}});
+  EXPECT_EQ(
+      result.ranks[0].out,
+      "store 127.0.0.1 is ACCELERATE_STORE_PORT, listening\n");
+  // Nobody listens at the program's own port before the program does.
+  EXPECT_EQ(result.ranks[1].out, "connected\nrefused\n");
   EXPECT_THAT(
       run_ranks({.program = kActor, .args = {"env=ACCELERATE_STORE_FD"}})
           .ranks[1]

@@ -4,11 +4,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
 
 #include "accelerate/launch/exit_code.h"
 #include "accelerate/version.h"
 #include "tests/support/run_ranks.h"
 #include "tests/support/started_program.h"
+#include "tests/support/temp_dir.h"
 
 namespace accelerate::cli {
 namespace {
@@ -39,13 +43,27 @@ TEST(CommandLine, ExplainsMistakesInOneLine) {
       {{""}, "accelerate: unknown command ''"},
       {{"lanuch", "x"}, "unknown command 'lanuch'; did you mean 'launch'?"},
       {{"--versoin"}, "unknown flag '--versoin'; did you mean '--version'?"},
-      {{"launch"}, "accelerate launch: no program given"},
-      {{"launch", "--cpu"}, "no program given"},
-      {{"launch", "--"}, "no program given"},
+      {{"launch"}, "accelerate launch: nothing to run: give a script"},
+      {{"launch", "--cpu"}, "nothing to run"},
+      {{"launch", "--"}, "nothing to run"},
+      {{"launch", "-m"}, "nothing to run"},
       {{"launch", "--num_proceses", "2", "x"},
        "unknown flag '--num_proceses'; did you mean '--num_processes'?"},
-      {{"launch", "--gpu_ids=1", "x"}, "unknown flag '--gpu_ids'; see"},
-      {{"launch", "-n", "2", "x"}, "unknown flag '-n'"},
+      {{"launch", "--gpu_ides=1", "x"}, "unknown flag '--gpu_ides'; see"},
+      {{"launch", "--gpu_ids=1", "x"}, "'--gpu_ids' is not supported yet; see"},
+      {{"launch", "--cpu", "--config-file", "c.yaml", "x"},
+       "'--config-file' is not supported yet"},
+      {{"launch", "-n", "2", "x"},
+       "unknown flag '-n'; did you mean '--num_processes'?"},
+      {{"launch", "--nproc", "2", "x"}, "did you mean '--num_processes'?"},
+      {{"launch", "--num_processes", "train.py"},
+       "--num_processes train.py: expected a number from 1 to 1024, then the "
+       "program"},
+      {{"launch", "--mixed_precision", "fp16", "x"},
+       "--mixed_precision fp16 is not supported yet, expected no"},
+      {{"launch", "--num-machines=2", "x"}, "--num_machines 2 is not"},
+      {{"launch", "--dynamo_backend", "inductor", "x"}, "--dynamo_backend"},
+      {{"--gpu_ids"}, "accelerate: unknown flag '--gpu_ids'"},
       {{"launch", "--num_processes"}, "--num_processes: 1 required N missing"},
       {{"launch", "--num_processes", "2", "--num-processes", "2", "x"},
        "--num_processes"}};
@@ -82,6 +100,7 @@ TEST(CommandLine, PrintsTheFrozenHelp) {
   const std::pair<Words, const char*> rows[] = {
       {{"--help"}, "help.txt"},
       {{"launch", "--help"}, "help_launch.txt"},
+      {{"launch", "-h"}, "help_launch.txt"},
       {{"launch", "--cpu", "--help"}, "help_launch.txt"}};
   for (const auto& [words, file] : rows) {
     const Outcome outcome = run(words);
@@ -127,6 +146,54 @@ TEST(CommandLine, TakesFlagsInBothSpellings) {
         "ACCELERATE_USE_CPU=true\n[rank 1] ACCELERATE_USE_CPU=true\n")
         << result;
   }
+}
+
+TEST(CommandLine, AcceptsFlagsThatAskForWhatHappensAnyway) {
+  const test::RanksResult result = test::run_ranks(
+      {.program = ACCELERATE_CLI,
+       .args =
+           {"launch",
+            "--mixed_precision",
+            "no",
+            "--num_machines=1",
+            "--dynamo-backend",
+            "no",
+            test::built_program("rank_actor"),
+            "env=ACCELERATE_MIXED_PRECISION"},
+       .world_size = 1,
+       .env = {{"ACCELERATE_MIXED_PRECISION", "fp16"}}});
+  EXPECT_EQ(result.ranks[0].out, "ACCELERATE_MIXED_PRECISION=no\n");
+}
+
+/// Runs `accelerate launch flags… words…` with a `python3` in PATH that prints
+/// its arguments.
+test::RanksResult launch_with_fake_python(const Words& words) {
+  test::TempDir dir;
+  const std::string python = dir / "python3";
+  std::ofstream(python) << "#!/bin/sh\necho \"$@\"\n";
+  EXPECT_EQ(::chmod(python.c_str(), 0755), 0);
+  Words args{"launch"};
+  args.insert(args.end(), words.begin(), words.end());
+  return test::run_ranks(
+      {.program = ACCELERATE_CLI,
+       .args = args,
+       .world_size = 1,
+       .env = {
+           {"PATH", dir.path()}, {"VIRTUAL_ENV", ""}, {"CONDA_PREFIX", ""}}});
+}
+
+TEST(CommandLine, LeavesEverythingAfterTheModuleToTheModule) {
+  for (const Words& words :
+       {Words{"-m", "package.train", "--cpu", "-m", "x"},
+        Words{"--module", "--cpu", "package.train", "--cpu", "-m", "x"},
+        Words{"--cpu", "-m", "--", "package.train", "--cpu", "-m", "x"}}) {
+    const test::RanksResult result = launch_with_fake_python(words);
+    EXPECT_EQ(result.ranks[0].out, "-m package.train --cpu -m x\n") << result;
+  }
+  const test::RanksResult wrong =
+      launch_with_fake_python({"-m", "package/train.py"});
+  EXPECT_EQ(wrong.exit_code, kExitUsage);
+  EXPECT_THAT(wrong.ranks[0].err, HasSubstr("leave out -m"));
 }
 
 } // namespace

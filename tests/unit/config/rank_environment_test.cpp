@@ -57,6 +57,7 @@ const Variables kTorchrun{
 const Variables kOurs{
     {"ACCELERATE_LAUNCHER", "0.1.0"},
     {"ACCELERATE_STORE_FD", "7"},
+    {"ACCELERATE_STORE_PORT", "40002"},
     {"RANK", "0"},
     {"WORLD_SIZE", "2"},
     {"LOCAL_RANK", "0"},
@@ -135,6 +136,10 @@ TEST(RankEnvironment, RejectsWhatIsNoNumber) {
         error_of(with(kTorchrun, {{"MASTER_PORT", value}})),
         HasSubstr("MASTER_PORT"))
         << value;
+    EXPECT_THAT(
+        error_of(with(kOurs, {{"ACCELERATE_STORE_PORT", value}})),
+        HasSubstr("ACCELERATE_STORE_PORT"))
+        << value;
   }
   EXPECT_THAT(
       error_of(with(kTorchrun, {{"MASTER_ADDR", ""}})),
@@ -155,6 +160,16 @@ TEST(RankEnvironment, RejectsContradictions) {
       {with(kOurs, {{"RANK", "1"}, {"LOCAL_RANK", "1"}}),
        "ACCELERATE_STORE_FD=7 contradicts RANK=1"},
       {with(kOurs, {{"ACCELERATE_STORE_FD", "1"}}), "ACCELERATE_STORE_FD=1"},
+      {without(kOurs, "ACCELERATE_STORE_PORT"),
+       "ACCELERATE_STORE_FD=7 is set, but ACCELERATE_STORE_PORT is not"},
+      {without(kOurs, "ACCELERATE_LAUNCHER"),
+       "ACCELERATE_STORE_PORT is set, but ACCELERATE_LAUNCHER is not"},
+      {without(kOurs, "WORLD_SIZE"),
+       "ACCELERATE_STORE_PORT is set, but WORLD_SIZE is not"},
+      {{{"ACCELERATE_STORE_PORT", "40002"}},
+       "ACCELERATE_STORE_PORT is set, but WORLD_SIZE is not"},
+      {{{"ACCELERATE_STORE_FD", "7"}},
+       "ACCELERATE_STORE_FD is set, but WORLD_SIZE is not"},
       {with(kOpenMpi, {{"OMPI_COMM_WORLD_RANK", "4"}}),
        "OMPI_COMM_WORLD_RANK=4 contradicts OMPI_COMM_WORLD_SIZE=4"},
       {with(kSlurm, {{"SLURM_PROCID", "5"}}), "SLURM_PROCID=5"},
@@ -218,11 +233,19 @@ TEST(RankEnvironment, ReadsVariablesSetByHand) {
 }
 
 TEST(RankEnvironment, ReadsOurLauncher) {
-  const RankEnvironment env = read(kOurs);
+  RankEnvironment env = read(kOurs);
   EXPECT_EQ(env.origin, "accelerate");
   EXPECT_EQ(env.store_listen_fd, 7);
-  EXPECT_EQ(env.main_port, 40001);
+  EXPECT_EQ(env.main_port, 40002);
   EXPECT_TRUE(env.is_one_machine);
+  const Variables other_rank = without(
+      with(kOurs, {{"RANK", "1"}, {"LOCAL_RANK", "1"}}), "ACCELERATE_STORE_FD");
+  env = read(other_rank);
+  EXPECT_FALSE(env.store_listen_fd);
+  EXPECT_EQ(env.main_port, 40002);
+  // A job of one rank has no store of the launcher's.
+  env = read(without(other_rank, "ACCELERATE_STORE_PORT"));
+  EXPECT_EQ(env.main_port, 40001);
 }
 
 TEST(RankEnvironment, LetsTheInnermostLauncherDecide) {
@@ -231,6 +254,7 @@ TEST(RankEnvironment, LetsTheInnermostLauncherDecide) {
       read(with(kOurs, {{"TORCHELASTIC_RUN_ID", "x"}}));
   EXPECT_EQ(nested.origin, "torchrun");
   EXPECT_FALSE(nested.store_listen_fd);
+  EXPECT_EQ(nested.main_port, 40001);
   // Our launcher inside an MPI task or a Slurm step.
   EXPECT_EQ(read(with(kOpenMpi, kOurs)).origin, "accelerate");
   EXPECT_EQ(read(with(kSlurm, kOurs)).origin, "accelerate");

@@ -12,7 +12,9 @@ namespace {
 
 Environment
 variables_of(const LaunchOptions& options, const Environment& base, int rank) {
-  return rank_variables(job_variables(options, base, 4242), rank, 7);
+  return rank_variables(
+      job_variables(options, base, {.program_port = 4242, .store_port = 4243}),
+      {.rank = rank, .store_fd = 7});
 }
 
 TEST(RankVariables, AreReadBackByTheRank) {
@@ -31,7 +33,8 @@ TEST(RankVariables, AreReadBackByTheRank) {
       EXPECT_EQ(env.local_rank, rank);
       EXPECT_EQ(env.world_size, world);
       EXPECT_EQ(env.main_address, "127.0.0.1");
-      EXPECT_EQ(env.main_port, 4242);
+      EXPECT_EQ(env.main_port, 4243);
+      EXPECT_EQ(variables.at("MASTER_PORT"), "4242");
       EXPECT_EQ(
           env.store_listen_fd, rank == 0 ? std::optional(7) : std::nullopt);
       EXPECT_TRUE(env.is_one_machine);
@@ -48,6 +51,7 @@ TEST(RankVariables, ForgetLaunchersFurtherOutside) {
       {"GROUP_RANK", "1"},
       {"RANK", "9"},
       {"ACCELERATE_STORE_FD", "5"},
+      {"ACCELERATE_STORE_PORT", "55"},
       {"KEPT", "yes"}};
   const Environment variables =
       variables_of({.program = "p", .num_processes = 2}, outer, 1);
@@ -56,9 +60,13 @@ TEST(RankVariables, ForgetLaunchersFurtherOutside) {
   EXPECT_FALSE(variables.contains("GROUP_WORLD_SIZE"));
   EXPECT_FALSE(variables.contains("NODE_RANK"));
   EXPECT_FALSE(variables.contains("ACCELERATE_STORE_FD"));
+  EXPECT_EQ(variables.at("ACCELERATE_STORE_PORT"), "4243");
   EXPECT_EQ(variables.at("GROUP_RANK"), "0");
   EXPECT_EQ(variables.at("RANK"), "1");
   EXPECT_EQ(variables.at("KEPT"), "yes");
+  // One rank has nobody to meet.
+  EXPECT_FALSE(job_variables({.program = "p"}, outer, {.program_port = 4242})
+                   .contains("ACCELERATE_STORE_PORT"));
 }
 
 TEST(RankVariables, HaveDefaultsThatYield) {
@@ -72,6 +80,19 @@ TEST(RankVariables, HaveDefaultsThatYield) {
       options, {{"OMP_NUM_THREADS", "5"}, {"GLOO_SOCKET_IFNAME", "eth9"}}, 0);
   EXPECT_EQ(variables.at("OMP_NUM_THREADS"), "5");
   EXPECT_EQ(variables.at("GLOO_SOCKET_IFNAME"), "eth9");
+}
+
+TEST(RankVariables, LetPythonPrintAtOnceIntoPipesOnly) {
+  const auto unbuffered = [](const Environment& job, bool is_piped_python) {
+    const Environment variables =
+        rank_variables(job, {.is_piped_python = is_piped_python});
+    const auto found = variables.find("PYTHONUNBUFFERED");
+    return found == variables.end() ? "unset" : found->second;
+  };
+  EXPECT_EQ(unbuffered({}, false), "unset");
+  EXPECT_EQ(unbuffered({}, true), "1");
+  // Empty means buffered, to Python too.
+  EXPECT_EQ(unbuffered({{"PYTHONUNBUFFERED", ""}}, true), "");
 }
 
 TEST(RankVariables, PutOptionsOverTheEnvironmentAndTheProtocolOverBoth) {

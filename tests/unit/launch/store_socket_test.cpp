@@ -34,5 +34,48 @@ TEST(StoreSocket, GetsAPortOfItsOwnEachTime) {
   EXPECT_NE(first.port, second.port);
 }
 
+/// Binds as torch's TCPStore does: all addresses of both families.
+FileDescriptor bind_to(std::uint16_t port, bool reuses_address) {
+  FileDescriptor fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = reuses_address ? 1 : 0;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(port);
+  if (::bind(
+          fd.get(),
+          reinterpret_cast<const sockaddr*>(&address),
+          sizeof address) != 0) {
+    fd.reset();
+  }
+  return fd;
+}
+
+bool can_connect(std::uint16_t port) {
+  const FileDescriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return ::connect(
+             fd.get(),
+             reinterpret_cast<const sockaddr*>(&address),
+             sizeof address) == 0;
+}
+
+TEST(ReservedPort, IsGivenToNobodyButWhoAsksForIt) {
+  const ReservedPort reserved = reserve_port();
+  EXPECT_GT(reserved.fd.get(), 2);
+  EXPECT_NE(::fcntl(reserved.fd.get(), F_GETFD) & FD_CLOEXEC, 0);
+  EXPECT_FALSE(can_connect(reserved.port));
+  EXPECT_FALSE(bind_to(reserved.port, false)) << "not without SO_REUSEADDR";
+  const FileDescriptor first = bind_to(reserved.port, true);
+  ASSERT_TRUE(first);
+  ASSERT_EQ(::listen(first.get(), 1), 0);
+  EXPECT_TRUE(can_connect(reserved.port));
+  EXPECT_FALSE(bind_to(reserved.port, true)) << "taken by the first listener";
+  EXPECT_NE(reserve_port().port, reserved.port);
+}
+
 } // namespace
 } // namespace accelerate::launch
