@@ -3,8 +3,12 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "accelerate/error.h"
+#include "accelerate/launch/line_splitter.h"
 #include "accelerate/launch/signals.h"
+#include "accelerate/launch/traceback.h"
 
 namespace accelerate::launch {
 namespace {
@@ -33,16 +37,65 @@ std::string how_it_ended(const RankOutcome& rank) {
                      : concat("exited with code ", rank.exit_code.value_or(0));
 }
 
+/// The traceback, else the last lines.
+std::string tail(const RankOutcome& failed, const std::string& traceback) {
+  if (traceback.empty() && failed.last_lines.empty()) {
+    return "";
+  }
+  std::string text =
+      notice(concat("last lines of rank ", failed.global_rank, ':'));
+  if (traceback.empty()) {
+    for (const std::string& line : failed.last_lines) {
+      text += "  | " + line + '\n';
+    }
+    return text;
+  }
+  LineSplitter lines(LineSplitter::CarriageReturn::kOverwrites);
+  const auto add = [&](std::string_view line) { text += concat("  | ", line); };
+  lines.feed(traceback, add);
+  lines.finish(add);
+  return text;
+}
+
 } // namespace
 
 std::string notice(const std::string& what) {
   return concat("accelerate launch: ", what, '\n');
 }
 
+const std::string& TracebackReport::set_first(const std::string& traceback) {
+  first_ = without_rank_marks(traceback);
+  return first_;
+}
+
+std::string TracebackReport::add(int rank, const std::string& traceback) {
+  const std::string text = without_rank_marks(traceback);
+  if (text == first_) {
+    same_.push_back(rank);
+    return "";
+  }
+  const std::string exception = exception_line(text);
+  return exception.empty()
+      ? ""
+      : notice(concat("rank ", rank, " raised after it: ", exception));
+}
+
+std::string TracebackReport::finish() {
+  const std::vector<int> ranks = std::exchange(same_, {});
+  return ranks.empty() ? ""
+                       : notice(concat(
+                             "rank",
+                             ranks.size() > 1 ? "s " : " ",
+                             list_ranks(ranks),
+                             " raised the same exception"));
+}
+
 std::string failure_report(
     const RankOutcome& failed,
     const LaunchOptions& options,
-    const std::vector<int>& others) {
+    const std::vector<int>& others,
+    const std::string& traceback) {
+  const std::string exception = exception_line(traceback);
   std::string report = notice(concat(
       "rank ",
       failed.global_rank,
@@ -58,13 +111,10 @@ std::string failure_report(
       static_cast<double>(failed.duration.count()) / 1000,
       " s, program '",
       options.program,
-      "')"));
-  if (!failed.last_lines.empty()) {
-    report += notice(concat("last lines of rank ", failed.global_rank, ':'));
-    for (const std::string& line : failed.last_lines) {
-      report += "  | " + line + '\n';
-    }
-  }
+      "')",
+      exception.empty() ? "" : ": ",
+      exception));
+  report += tail(failed, traceback);
   if (!others.empty() && options.on_failure == OnFailure::kEndOthers) {
     report += notice(concat(
         "ending rank",

@@ -9,13 +9,39 @@
 
 namespace accelerate::launch {
 
-/// First what failed: rank, host, process, exit code or signal, then the rank's
-/// last lines, then what happens to the others.
+/// First what failed: rank, host, process, exit code or signal, and the Python
+/// exception if there was one; then the traceback or the rank's last lines,
+/// then what happens to the others.
 /// @param others ranks that still run
+/// @param traceback that has not been shown yet; empty: none
 [[nodiscard]] ACCELERATE_API std::string failure_report(
     const RankOutcome& failed,
     const LaunchOptions& options,
-    const std::vector<int>& others);
+    const std::vector<int>& others,
+    const std::string& traceback = "");
+
+/// What is said of the ranks that raised after the first: a line each instead
+/// of a traceback each.
+class ACCELERATE_API TracebackReport {
+ public:
+  /// @param traceback of the first rank that failed; empty when it had none,
+  /// and
+  ///   then the others' are worth showing
+  /// @return the traceback without rank marks
+  const std::string& set_first(const std::string& traceback);
+  [[nodiscard]] bool has_first() const {
+    return !first_.empty();
+  }
+  /// @return what to say now; empty when the exception is the first's, or the
+  ///   rank was ended before it could name it
+  [[nodiscard]] std::string add(int rank, const std::string& traceback);
+  /// @return which ranks raised the same; empty: none, or it has been said
+  [[nodiscard]] std::string finish();
+
+ private:
+  std::string first_;
+  std::vector<int> same_; ///< ranks
+};
 
 /// One line: `accelerate launch: what`.
 [[nodiscard]] ACCELERATE_API std::string notice(const std::string& what);

@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "accelerate/error.h"
+#include "accelerate/launch/first_failure.h"
 #include "accelerate/launch/guardian.h"
 #include "accelerate/launch/job_report.h"
 #include "accelerate/launch/rank_process.h"
@@ -64,7 +65,9 @@ class Job {
   void forward(const launch::SignalScope::Arrived& arrived);
   void handle_endings();
   void note_ending(Rank& rank, const launch::Ending& ending);
+  void name_first_failure();
   void fail(Rank& rank);
+  void settle_tracebacks();
   void check_clocks();
   void end_unawaited();
 
@@ -88,7 +91,9 @@ class Job {
   launch::ReservedPort program_port_;
   std::vector<pollfd> polled_;
 
+  std::vector<int> failed_ranks_; // in the order in which they were seen
   std::optional<int> first_failed_rank_;
+  launch::TracebackReport tracebacks_;
   std::optional<int> interrupted_by_;
   std::optional<Clock::time_point> kill_at_;
   std::optional<Clock::time_point> flush_until_;
@@ -166,6 +171,9 @@ std::vector<int> Job::running_ranks() const {
 int Job::poll_timeout() const {
   std::optional<Clock::time_point> next =
       flush_until_ ? flush_until_ : kill_at_;
+  if (const auto release = streams_.next_release()) {
+    next = next ? std::min(*next, *release) : release;
+  }
   if (options_.deadline.count() > 0 && !deadline_passed_) {
     const Clock::time_point deadline = started_ + options_.deadline;
     next = next ? std::min(*next, deadline) : deadline;
@@ -250,7 +258,6 @@ void Job::note_ending(Rank& rank, const launch::Ending& ending) {
 }
 
 void Job::handle_endings() {
-  std::vector<Rank*> failed;
   for (Rank& rank : ranks_) {
     if (!rank.is_running) {
       continue;
@@ -258,35 +265,62 @@ void Job::handle_endings() {
     if (const auto ending = rank.process.peek_ending()) {
       note_ending(rank, *ending);
       if (!ending->is_success() && !rank.is_signalled) {
-        failed.push_back(&rank);
+        failed_ranks_.push_back(rank.outcome.global_rank);
       }
     }
   }
-  if (failed.empty()) {
-    return;
+  if (!failed_ranks_.empty() && !first_failed_rank_) {
+    name_first_failure();
   }
-  // Ranks that complain about a lost peer may be seen in the same moment as the
-  // one that was killed: name that one.
-  fail(**std::min_element(
-      failed.begin(), failed.end(), [](const Rank* a, const Rank* b) {
-        return a->outcome.signal.has_value() > b->outcome.signal.has_value();
-      }));
+  settle_tracebacks();
 }
 
-void Job::fail(Rank& rank) {
+void Job::name_first_failure() {
   if (interrupted_by_) {
     // Ranks end because they were asked to; the others get the grace time.
     start_grace();
     return;
   }
-  if (first_failed_rank_) {
-    return;
+  std::vector<launch::Suspect> suspects;
+  const auto add = [&](int rank, launch::Suspect::State state) {
+    const RankOutcome& outcome = ranks_[static_cast<std::size_t>(rank)].outcome;
+    suspects.push_back(
+        {rank, state, outcome.signal, streams_.traceback_since(rank)});
+  };
+  for (const int rank : failed_ranks_) {
+    add(rank, launch::Suspect::State::kFailed);
   }
+  for (const int rank : running_ranks()) {
+    if (streams_.traceback_since(rank)) {
+      add(rank, launch::Suspect::State::kRunning);
+    }
+  }
+  if (const auto first = launch::first_failure(suspects)) {
+    fail(ranks_[static_cast<std::size_t>(*first)]);
+  }
+}
+
+void Job::fail(Rank& rank) {
   first_failed_rank_ = rank.outcome.global_rank;
   streams_.collect(rank.outcome);
-  streams_.say(launch::failure_report(rank.outcome, options_, running_ranks()));
+  streams_.say(launch::failure_report(
+      rank.outcome,
+      options_,
+      running_ranks(),
+      tracebacks_.set_first(
+          streams_.take_traceback(rank.outcome.global_rank))));
   if (options_.on_failure == OnFailure::kEndOthers) {
     end_others();
+  }
+}
+
+void Job::settle_tracebacks() {
+  for (const Rank& rank : ranks_) {
+    const int number = rank.outcome.global_rank;
+    if (tracebacks_.has_first() && !rank.is_running &&
+        streams_.traceback_since(number)) {
+      streams_.say(tracebacks_.add(number, streams_.take_traceback(number)));
+    }
   }
 }
 
@@ -389,6 +423,7 @@ LaunchResult Job::run() {
     wait_for_something();
     handle_signals();
     streams_.handle(polled_);
+    streams_.release_tracebacks(launch::RankStreams::Release::kOverdue);
     handle_endings();
     end_unawaited();
     check_clocks();
@@ -401,6 +436,8 @@ LaunchResult Job::run() {
         rank.process.reap();
       }
       streams_.close_all();
+      streams_.release_tracebacks(launch::RankStreams::Release::kAll);
+      streams_.say(tracebacks_.finish());
     }
   }
   return finish();

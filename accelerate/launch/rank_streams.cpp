@@ -52,7 +52,12 @@ FileDescriptor RankStreams::open_pipe(int rank, Which which) {
       ? LineSplitter::CarriageReturn::kEndsPiece
       : LineSplitter::CarriageReturn::kOverwrites;
   streams_.push_back(
-      {rank, which, FileDescriptor(ends[0]), LineSplitter(returns), ""});
+      {rank,
+       which,
+       FileDescriptor(ends[0]),
+       LineSplitter(returns),
+       TracebackHold(),
+       ""});
   return FileDescriptor(ends[1]);
 }
 
@@ -83,6 +88,13 @@ void RankStreams::pass_on(Stream& stream, std::string_view line) {
     stream.captured += line.substr(0, room);
     return;
   }
+  const auto now = std::chrono::steady_clock::now();
+  if (stream.which == kOut || !stream.hold.take(line, now)) {
+    forward(stream, line);
+  }
+}
+
+void RankStreams::forward(const Stream& stream, std::string_view line) {
   OutputQueue& own = queue(stream.which);
   if (stream.rank != 0) {
     // Rank 0 may have left a progress bar on the current line; it redraws it.
@@ -166,8 +178,51 @@ void RankStreams::drain(int rank) {
   }
 }
 
+std::optional<TracebackHold::Time> RankStreams::traceback_since(
+    int rank) const {
+  for (const Stream& stream : streams_) {
+    if (stream.rank == rank && stream.hold.since()) {
+      return stream.hold.since();
+    }
+  }
+  return std::nullopt;
+}
+
+std::string RankStreams::take_traceback(int rank) {
+  for (Stream& stream : streams_) {
+    if (stream.rank == rank && stream.hold.since()) {
+      return stream.hold.release();
+    }
+  }
+  return "";
+}
+
+void RankStreams::release_tracebacks(Release which) {
+  const auto now = std::chrono::steady_clock::now();
+  for (Stream& stream : streams_) {
+    if (which == Release::kOverdue && !stream.hold.is_overdue(now)) {
+      continue;
+    }
+    LineSplitter lines(LineSplitter::CarriageReturn::kEndsPiece);
+    lines.feed(stream.hold.release(), [&](std::string_view line) {
+      forward(stream, line);
+    });
+  }
+}
+
+std::optional<TracebackHold::Time> RankStreams::next_release() const {
+  std::optional<TracebackHold::Time> next;
+  for (const Stream& stream : streams_) {
+    if (const auto since = stream.hold.since()) {
+      const auto due = *since + TracebackHold::kMaxTime;
+      next = next ? std::min(*next, due) : due;
+    }
+  }
+  return next;
+}
+
 void RankStreams::say(const std::string& text) {
-  if (options_.output == RankOutput::kForward) {
+  if (options_.output == RankOutput::kForward && !text.empty()) {
     OutputQueue& own = queue(kErr);
     own.add(own.is_terminal() ? "\r\033[K" : "");
     own.add(text);

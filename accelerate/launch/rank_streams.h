@@ -4,7 +4,8 @@
 
 #include <poll.h>
 
-#include <array>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "accelerate/launch/file_descriptor.h"
@@ -12,6 +13,7 @@
 #include "accelerate/launch/line_splitter.h"
 #include "accelerate/launch/line_tail.h"
 #include "accelerate/launch/output_queue.h"
+#include "accelerate/launch/traceback.h"
 
 namespace accelerate::launch {
 
@@ -36,7 +38,18 @@ class RankStreams {
 
   /// Passes on all that the rank has written by now, also an unfinished line.
   void drain(int rank);
-  /// The launcher's own words, on standard error.
+  /// When the traceback that is held of the rank began.
+  [[nodiscard]] std::optional<TracebackHold::Time> traceback_since(
+      int rank) const;
+  /// The held traceback, which is then not passed on; empty when none is held.
+  [[nodiscard]] std::string take_traceback(int rank);
+  /// Passes on what has been held long enough, or everything.
+  enum class Release { kOverdue, kAll };
+  void release_tracebacks(Release which);
+  /// When a held traceback will be overdue.
+  [[nodiscard]] std::optional<TracebackHold::Time> next_release() const;
+
+  /// The launcher's own words, on standard error; nothing when empty.
   void say(const std::string& text);
   /// Moves tail and captured output of the rank into its outcome.
   void collect(RankOutcome& outcome) const;
@@ -52,6 +65,7 @@ class RankStreams {
     Which which;
     FileDescriptor fd;
     LineSplitter splitter;
+    TracebackHold hold;
     std::string captured;
   };
 
@@ -62,6 +76,7 @@ class RankStreams {
   /// @return false at the end of the stream or when nothing is there now
   bool read_once(Stream& stream);
   void pass_on(Stream& stream, std::string_view line);
+  void forward(const Stream& stream, std::string_view line);
   void flush(Stream& stream);
 
   const LaunchOptions& options_;

@@ -68,6 +68,111 @@ os.kill(os.getpid(), signal.SIGKILL)
   EXPECT_THAT(outcome.out, HasSubstr("was here\n"));
 }
 
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos;
+       at = text.find(part, at + part.size())) {
+    ++found;
+  }
+  return found;
+}
+
+TEST_F(LaunchPython, ShowsTheTracebackOfTheRankThatRaisedOnce) {
+  const std::string script = add("train.py", R"(
+import os, time
+if os.environ["RANK"] == "1":
+    raise ValueError("labels are missing")
+time.sleep(60)
+)");
+  for (const char* world : {"2", "3"}) {
+    const Outcome outcome = launch({"--num_processes", world, script});
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_THAT(
+        outcome.err,
+        testing::StartsWith(
+            std::string("accelerate launch: rank 1 of ") + world));
+    EXPECT_THAT(
+        outcome.err, HasSubstr("train.py'): ValueError: labels are missing\n"));
+    EXPECT_THAT(
+        outcome.err, HasSubstr("\n  | ValueError: labels are missing\n"));
+    EXPECT_EQ(count(outcome.err, "Traceback"), 1U) << outcome.err;
+    EXPECT_EQ(count(outcome.err, "ValueError: "), 2U) << outcome.err;
+  }
+}
+
+TEST_F(LaunchPython, ShowsOneTracebackWhenAllRanksRaiseTheSame) {
+  // The ranks wait for each other, so that none is ended before it raises.
+  const std::string script = add("train.py", R"(
+import os, sys, time
+here = os.path.dirname(sys.argv[0])
+open(os.path.join(here, "rank" + os.environ["RANK"]), "w")
+while sum(name.startswith("rank") for name in os.listdir(here)) < 3:
+    time.sleep(0.001)
+sys.stderr.write("Traceback (most recent call last):\n  in f\nE: x\n")
+time.sleep(0.5)
+sys.exit(1)
+)");
+  const Outcome outcome = launch({"--num_processes", "3", script});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(count(outcome.err, "Traceback"), 1U) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("raised the same exception\n"));
+}
+
+TEST_F(LaunchPython, NamesTheRankThatRaisedFirstThoughAnotherEndsFirst) {
+  const std::string script = add("train.py", R"(
+import os, sys, time
+here = os.path.dirname(sys.argv[0])
+flag = os.path.join(here, "raised")
+if os.environ["RANK"] == "1":
+    sys.stderr.write("Traceback (most recent call last):\n  in f\nCause: x\n")
+    open(flag, "w")
+    time.sleep(0.5)
+    sys.exit(7)
+while not os.path.exists(flag):
+    time.sleep(0.001)
+time.sleep(0.05)
+raise RuntimeError("peer is gone")
+)");
+  const Outcome outcome = launch({"--num_processes", "2", script});
+  EXPECT_EQ(outcome.code, 7);
+  EXPECT_THAT(
+      outcome.err, testing::StartsWith("accelerate launch: rank 1 of 2 on"));
+  EXPECT_THAT(outcome.err, HasSubstr("'): Cause: x\n"));
+  EXPECT_THAT(
+      outcome.err,
+      HasSubstr("rank 0 raised after it: RuntimeError: peer is gone\n"));
+  EXPECT_EQ(count(outcome.err, "Traceback"), 1U) << outcome.err;
+}
+
+TEST_F(LaunchPython, PassesATracebackOnWhenTheRankGoesOn) {
+  const std::string script = add("train.py", R"(
+import sys, time
+sys.stderr.write("Traceback (most recent call last):\n  in f\nE: logged\n")
+time.sleep(2.5)
+sys.stderr.write("later\n")
+)");
+  const Outcome outcome = launch({"--num_processes", "2", script});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(count(outcome.err, "E: logged\n"), 2U) << outcome.err;
+  EXPECT_THAT(
+      outcome.err,
+      HasSubstr("[rank 1] Traceback (most recent call last):\n[rank 1]   in f\n"
+                "[rank 1] E: logged\n"));
+  EXPECT_EQ(count(outcome.err, "later\n"), 2U);
+}
+
+TEST_F(LaunchPython, ExplainsScriptsThatCannotBeRun) {
+  const Outcome missing = launch({dir_ / "train.py", "--epochs", "3"});
+  EXPECT_EQ(missing.code, 127);
+  EXPECT_THAT(missing.err, HasSubstr("train.py' does not exist\n"));
+  const Outcome folder = launch({dir_.path()});
+  EXPECT_EQ(folder.code, 126);
+  EXPECT_THAT(folder.err, HasSubstr("is a folder, expected a program"));
+  for (const Outcome& outcome : {missing, folder}) {
+    EXPECT_EQ(count(outcome.err, "\n"), 1U) << outcome.err;
+  }
+}
+
 TEST_F(LaunchPython, RunsModules) {
   add("package/__init__.py", "");
   add("package/train.py", R"(

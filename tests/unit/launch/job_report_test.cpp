@@ -41,6 +41,47 @@ TEST(JobReport, BeginsWithRankHostAndExitCode) {
           "with SIGKILL\n");
 }
 
+TEST(JobReport, ShowsTheTracebackInsteadOfTheLastLines) {
+  RankOutcome failed = outcome();
+  failed.exit_code = 1;
+  failed.last_lines = {"shown before", "ValueError: x"};
+  const std::string report = failure_report(
+      failed,
+      {.program = "train.py", .num_processes = 2},
+      {},
+      "Traceback (most recent call last):\n  File\nValueError: x");
+  EXPECT_THAT(report, HasSubstr("program 'train.py'): ValueError: x\n"));
+  EXPECT_THAT(
+      report,
+      HasSubstr(
+          "last lines of rank 1:\n  | Traceback (most recent call last):\n"
+          "  |   File\n  | ValueError: x\n"));
+  EXPECT_THAT(report, Not(HasSubstr("shown before")));
+}
+
+TEST(TracebackReport, SaysOneLineOfEachLaterException) {
+  const std::string header = "Traceback (most recent call last):\n  File\n";
+  TracebackReport report;
+  EXPECT_FALSE(report.has_first());
+  EXPECT_EQ(report.set_first("[rank1]: E: x\n"), "E: x\n");
+  EXPECT_EQ(report.set_first(header + "E: x\n"), header + "E: x\n");
+  EXPECT_TRUE(report.has_first());
+  EXPECT_EQ(report.finish(), "");
+  EXPECT_EQ(
+      report.add(3, header + "E: y\n"),
+      "accelerate launch: rank 3 raised after it: E: y\n");
+  EXPECT_EQ(report.add(4, header), "") << "ended while it was printing";
+  EXPECT_EQ(report.add(0, header + "E: x\n"), "");
+  EXPECT_EQ(
+      report.add(
+          2, "[rank2]: Traceback (most recent call last):\n  File\nE: x\n"),
+      "");
+  EXPECT_EQ(
+      report.finish(),
+      "accelerate launch: ranks 0, 2 raised the same exception\n");
+  EXPECT_EQ(report.finish(), "");
+}
+
 TEST(JobReport, NamesTheSignal) {
   RankOutcome failed = outcome();
   failed.signal = SIGSEGV;
