@@ -1,13 +1,16 @@
 // accelerate/step/gather_for_metrics.cpp: sizes first, then padded tensors,
-// then the valid rows of each rank.
+// then the rows to keep of each rank.
 #include "accelerate/step/gather_for_metrics.h"
 
 #include <algorithm>
+#include <sstream>
+#include <string>
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/tensor.h>
+#include <ATen/ops/constant_pad_nd.h>
 
-#include "accelerate/comm/collectives.h"
+#include "accelerate/comm/exchange.h"
 #include "accelerate/error.h"
 
 namespace accelerate::step {
@@ -15,96 +18,139 @@ namespace {
 
 constexpr const char* kWhere = "step.gather_for_metrics";
 
-/// Rows this rank has, and how many of them are valid.
-struct RowCount {
-  std::int64_t rows = 0;
-  std::int64_t valid = 0;
+/// What one rank brings.
+struct RankRows {
+  std::int64_t valid = -1; ///< samples, -1: unknown
+  std::vector<std::int64_t> rows; // [tensor]
 };
 
-RowCount count_rows(
+/// A tensor without dimensions is one value, and so one row.
+std::int64_t rows_of(const at::Tensor& tensor) {
+  return tensor.dim() == 0 ? 1 : tensor.size(0);
+}
+
+/// As text, because ranks that disagree bring lists of different lengths.
+std::string to_text(
     const std::vector<at::Tensor>& tensors,
     const GradientState& state) {
-  RowCount count;
+  std::string text = std::to_string(state.valid_samples());
   for (const at::Tensor& tensor : tensors) {
-    ACCELERATE_CHECK(
-        tensor.dim() > 0,
-        ConfigError,
-        kWhere,
-        "got a tensor without dimensions, expected the sample in dimension 0; "
-        "use gather() or reduce() for values that are not per sample");
-    ACCELERATE_CHECK(
-        &tensor == &tensors.front() || tensor.size(0) == count.rows,
-        ConfigError,
-        kWhere,
-        "tensors with ",
-        count.rows,
-        " and ",
-        tensor.size(0),
-        " samples in one call");
-    count.rows = tensor.size(0);
+    text += ' ' + std::to_string(rows_of(tensor));
   }
-  const std::int64_t valid = state.valid_samples();
-  ACCELERATE_CHECK(
-      valid <= count.rows,
-      ConfigError,
-      kWhere,
-      "got ",
-      count.rows,
-      " rows, but the batch of this rank has ",
-      valid,
-      " samples");
-  count.valid = valid < 0 ? count.rows : valid;
-  return count;
+  return text;
 }
 
-std::vector<RowCount> // [global_rank]
-exchange_counts(const ProcessGroup& group, const RowCount& mine) {
-  const std::vector<at::Tensor> gathered = comm::gather(
-      group, {at::tensor({mine.rows, mine.valid}, at::kLong).unsqueeze(0)});
-  std::vector<RowCount> counts;
-  for (std::int64_t rank = 0; rank < gathered[0].size(0); ++rank) {
-    counts.push_back(
-        {gathered[0][rank][0].item<std::int64_t>(),
-         gathered[0][rank][1].item<std::int64_t>()});
+RankRows from_text(const std::string& text) {
+  RankRows result;
+  std::istringstream stream(text);
+  stream >> result.valid;
+  for (std::int64_t rows = 0; stream >> rows;) {
+    result.rows.push_back(rows);
   }
-  return counts;
+  return result;
 }
 
-/// The valid rows of each rank out of equally long blocks, one for each rank.
-at::Tensor keep_valid(
+std::vector<RankRows> // [global_rank]
+exchange_rows(
+    const ProcessGroup& group,
+    const GradientState& state,
+    const std::vector<at::Tensor>& tensors) {
+  std::vector<RankRows> ranks;
+  for (const auto& text : gather_strings(group, to_text(tensors, state))) {
+    ranks.push_back(from_text(text));
+    ACCELERATE_CHECK(
+        ranks.back().rows.size() == ranks.front().rows.size(),
+        CommError,
+        kWhere,
+        "rank 0 passes ",
+        ranks.front().rows.size(),
+        " tensors and rank ",
+        ranks.size() - 1,
+        " passes ",
+        ranks.back().rows.size(),
+        "; all ranks must pass the same nested value");
+  }
+  return ranks;
+}
+
+/// Rows to keep of each rank's part of tensor `index`.
+std::vector<std::int64_t> // [global_rank]
+rows_to_keep(
+    const std::vector<RankRows>& ranks,
+    std::size_t index,
+    bool has_samples) {
+  const bool is_per_sample = has_samples &&
+      std::all_of(ranks.begin(), ranks.end(), [&](const RankRows& rank) {
+                               return rank.rows[index] >= rank.valid;
+                             });
+  std::vector<std::int64_t> keep;
+  for (const RankRows& rank : ranks) {
+    keep.push_back(
+        is_per_sample && rank.valid >= 0 ? rank.valid : rank.rows[index]);
+  }
+  return keep;
+}
+
+/// Appends rows, so that ranks with different numbers of rows can be gathered.
+at::Tensor pad_to(const at::Tensor& tensor, std::int64_t rows) {
+  if (rows_of(tensor) == rows) {
+    return tensor;
+  }
+  // Pairs (before, after) from the last dimension to the first.
+  std::vector<std::int64_t> padding(
+      static_cast<std::size_t>(2 * tensor.dim()), 0);
+  padding.back() = rows - tensor.size(0);
+  return at::constant_pad_nd(tensor, padding, 0);
+}
+
+/// The first rows of each of the equally long blocks of the ranks.
+at::Tensor keep_rows(
     const at::Tensor& blocks,
-    const std::vector<RowCount>& counts) {
+    const std::vector<std::int64_t>& keep) {
   const std::int64_t block =
-      blocks.size(0) / static_cast<std::int64_t>(counts.size());
+      blocks.size(0) / static_cast<std::int64_t>(keep.size());
+  if (std::all_of(keep.begin(), keep.end(), [&](std::int64_t rows) {
+        return rows == block;
+      })) {
+    return blocks;
+  }
   std::vector<at::Tensor> parts;
-  for (std::size_t rank = 0; rank < counts.size(); ++rank) {
-    parts.push_back(blocks.narrow(
-        0, static_cast<std::int64_t>(rank) * block, counts[rank].valid));
+  for (std::size_t rank = 0; rank < keep.size(); ++rank) {
+    parts.push_back(
+        blocks.narrow(0, static_cast<std::int64_t>(rank) * block, keep[rank]));
   }
   return at::cat(parts);
 }
 
 } // namespace
 
+std::int64_t valid_rows(const GradientState& state, std::int64_t rows) {
+  const std::int64_t valid = state.valid_samples();
+  return valid < 0 ? rows : std::min(rows, valid);
+}
+
 std::vector<at::Tensor> gather_valid_rows(
     const ProcessGroup& group,
     const GradientState& state,
     const std::vector<at::Tensor>& tensors) {
-  if (tensors.empty()) {
-    return {};
+  const at::NoGradGuard no_grad;
+  const std::vector<RankRows> ranks = exchange_rows(group, state, tensors);
+  std::vector<at::Tensor> padded;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    std::int64_t longest = 0;
+    for (const RankRows& rank : ranks) {
+      longest = std::max(longest, rank.rows[i]);
+    }
+    // Without dimensions here and with several rows elsewhere: gather() says
+    // so.
+    padded.push_back(
+        tensors[i].dim() == 0 ? tensors[i] : pad_to(tensors[i], longest));
   }
-  const std::vector<RowCount> counts =
-      exchange_counts(group, count_rows(tensors, state));
-  const bool is_even =
-      std::all_of(counts.begin(), counts.end(), [&](const RowCount& count) {
-        return count.rows == counts.front().rows;
-      });
-  const std::vector<at::Tensor> gathered = comm::gather(
-      group,
-      is_even ? tensors : comm::pad_across_processes(group, tensors, {}));
+  const std::vector<at::Tensor> gathered = comm::gather(group, padded);
   std::vector<at::Tensor> result;
-  for (const at::Tensor& blocks : gathered) {
-    result.push_back(keep_valid(blocks, counts));
+  for (std::size_t i = 0; i < gathered.size(); ++i) {
+    result.push_back(
+        keep_rows(gathered[i], rows_to_keep(ranks, i, tensors[i].dim() > 0)));
   }
   return result;
 }

@@ -1,6 +1,7 @@
 // accelerate/step/gather_for_metrics.h: every sample of the dataset once.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -13,14 +14,28 @@
 
 namespace accelerate::step {
 
+/// How many of `rows` rows of this rank belong to samples that no other rank
+/// has: the first ones. All of them outside of a loop over a prepared loader,
+/// and when there are fewer rows than samples, because then they are not one
+/// per sample. Not collective.
+[[nodiscard]] ACCELERATE_API std::int64_t valid_rows(
+    const GradientState& state,
+    std::int64_t rows);
+
 /// Gathers tensors of all ranks and drops the rows that belong to repeated
 /// samples. Which rows those are comes from the active loader of `state`;
 /// outside of a loop over a prepared loader all rows are kept. Ranks may have
-/// different numbers of rows. Collective.
-/// @param tensors each of shape (samples on this rank, …)
-/// @return each of shape (valid samples of all ranks, …), in the order of ranks
-/// @throws ConfigError when dim 0 is not the number of samples of the batch;
-///   CommError when the exchange fails.
+/// different numbers of rows, tensors of one call as well. Collective.
+///
+/// A tensor is taken as one row per sample when every rank has at least as many
+/// rows as valid samples. With more, the first ones count, as scripts expect
+/// that repeat a loss for the whole batch size. A tensor without dimensions is
+/// one value per rank. Nothing is dropped of that, nor of a tensor in which
+/// some rank has fewer rows than samples.
+/// @param tensors each of shape (rows on this rank, …) or without dimensions
+/// @return each of shape (rows kept of all ranks, …), in the order of ranks
+/// @throws CommError when ranks pass different numbers of tensors, dtypes or
+///   trailing shapes, or when the exchange fails.
 [[nodiscard]] ACCELERATE_API std::vector<at::Tensor> gather_valid_rows(
     const ProcessGroup& group,
     const GradientState& state,

@@ -7,8 +7,6 @@
 
 #include <ATen/ATen.h>
 
-#include "accelerate/error.h"
-
 namespace accelerate::step {
 namespace {
 
@@ -58,20 +56,39 @@ TEST_F(GatherForMetrics, KeepsNothingOfABatchWithoutValidSamples) {
   EXPECT_EQ(gathered(at::ones({4, 2})).sizes(), (at::IntArrayRef{0, 2}));
 }
 
-TEST_F(GatherForMetrics, RefusesATensorWithoutASampleDimension) {
-  EXPECT_THROW((void)gathered(at::ones({})), ConfigError);
+TEST_F(GatherForMetrics, TakesATensorWithoutDimensionsAsOneValueOfTheRank) {
+  EXPECT_TRUE(at::equal(gathered(at::full({}, 7)), at::full({1}, 7)));
+  for (const std::int64_t valid : {0, 1, 3}) {
+    iterate(valid);
+    EXPECT_TRUE(at::equal(gathered(at::full({}, 7)), at::full({1}, 7)));
+  }
 }
 
-TEST_F(GatherForMetrics, RefusesFewerRowsThanTheBatchHasSamples) {
+TEST_F(GatherForMetrics, KeepsATensorWithFewerRowsThanTheBatchHasSamples) {
   iterate(4);
-  EXPECT_THROW((void)gathered(at::ones({3})), ConfigError);
+  EXPECT_TRUE(at::equal(gathered(at::ones({3, 2})), at::ones({3, 2})));
+  EXPECT_EQ(gathered(at::ones({0, 2})).sizes(), (at::IntArrayRef{0, 2}));
 }
 
-TEST_F(GatherForMetrics, RefusesTensorsOfDifferentLengthInOneCall) {
-  EXPECT_THROW(
-      (void)gather_for_metrics(
-          group_, state_, std::pair(at::ones({3}), at::ones({4}))),
-      ConfigError);
+TEST_F(GatherForMetrics, TakesTensorsOfDifferentLengthInOneCall) {
+  iterate(3);
+  const auto [rows, loss] = gather_for_metrics(
+      group_, state_, std::pair(at::arange(4), at::arange(8)));
+  EXPECT_TRUE(at::equal(rows, at::arange(3)));
+  EXPECT_TRUE(at::equal(loss, at::arange(3)));
+}
+
+TEST_F(GatherForMetrics, GivesTensorsWithoutAHistory) {
+  EXPECT_FALSE(gathered(at::ones({2}).requires_grad_()).requires_grad());
+}
+
+TEST_F(GatherForMetrics, TellsHowManyRowsOfThisRankCount) {
+  EXPECT_EQ(valid_rows(state_, 5), 5);
+  iterate(3);
+  EXPECT_EQ(valid_rows(state_, 5), 3);
+  EXPECT_EQ(valid_rows(state_, 2), 2);
+  iterate(0);
+  EXPECT_EQ(valid_rows(state_, 5), 0);
 }
 
 } // namespace
