@@ -122,8 +122,15 @@ void Accelerator::free_memory() {
   impl_->registry.clear();
 }
 
-void Accelerator::backward(const at::Tensor& loss) {
-  step::backward(*impl_->group, loss, impl_->registry.models());
+void Accelerator::backward(
+    const at::Tensor& loss,
+    const BackwardOptions& options) {
+  step::backward(
+      *impl_->group,
+      *impl_->gradients,
+      loss,
+      impl_->registry.models(),
+      options);
 }
 
 void Accelerator::wait_for_everyone() const {

@@ -25,6 +25,7 @@
 #include "accelerate/progress.h"
 #include "accelerate/state/process_state.h"
 #include "accelerate/step/backward.h"
+#include "accelerate/step/clipping.h"
 #include "accelerate/step/gather_for_metrics.h"
 
 namespace accelerate {
@@ -119,9 +120,27 @@ class ACCELERATE_API Accelerator {
 
   // --- step
 
-  /// Gradients of a scalar loss into the parameters, averaged over ranks.
+  /// Gradients of a scalar loss, divided by the steps of accumulation, into the
+  /// parameters, averaged over ranks.
   /// Collective: when a model in the graph was armed by its forward.
-  void backward(const at::Tensor& loss);
+  /// @throws ConfigError for a loss that has no gradient; CommError when the
+  ///   exchange fails.
+  void backward(const at::Tensor& loss, const BackwardOptions& options = {});
+
+  /// Scales the gradients so that their norm is at most `options.max_norm`.
+  /// Call it between backward() and the step of the optimiser.
+  /// @return the norm before, see step::clip_grad_norm()
+  at::Tensor clip_grad_norm(
+      const std::vector<at::Tensor>& parameters,
+      const ClipOptions& options = {}) const {
+    return step::clip_grad_norm(parameters, options);
+  }
+  /// Limits every element of the gradients to [-clip_value, clip_value].
+  void clip_grad_value(
+      const std::vector<at::Tensor>& parameters,
+      double clip_value) const {
+    step::clip_grad_value(parameters, clip_value);
+  }
 
   /// While the guard lives, forwards of `model` do not arm the exchange:
   /// gradients stay local and add up. Guards nest.

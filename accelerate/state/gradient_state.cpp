@@ -1,20 +1,23 @@
 // accelerate/state/gradient_state.cpp
 #include "accelerate/state/gradient_state.h"
 
+#include "accelerate/error.h"
+
 #include <algorithm>
 
 namespace accelerate {
 
 ActiveLoader::~ActiveLoader() = default;
 
-bool GradientState::sync_gradients() const {
-  const std::scoped_lock lock(mutex_);
-  return sync_gradients_;
-}
-
-void GradientState::set_sync_gradients(bool sync) {
-  const std::scoped_lock lock(mutex_);
-  sync_gradients_ = sync;
+void GradientState::set_num_steps(int num_steps) {
+  ACCELERATE_CHECK(
+      num_steps >= 1,
+      ConfigError,
+      "state.gradient_accumulation_steps",
+      "gradient_accumulation_steps is ",
+      num_steps,
+      ", expected at least 1");
+  num_steps_ = num_steps;
 }
 
 void GradientState::push_loader(

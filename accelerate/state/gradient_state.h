@@ -3,6 +3,7 @@
 // loader is being iterated.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -33,8 +34,46 @@ class ACCELERATE_API GradientState {
  public:
   /// True when this backward's gradients are averaged over the ranks and the
   /// optimiser may step.
-  [[nodiscard]] bool sync_gradients() const;
-  void set_sync_gradients(bool sync);
+  [[nodiscard]] bool sync_gradients() const {
+    return sync_gradients_;
+  }
+  void set_sync_gradients(bool sync) {
+    sync_gradients_ = sync;
+  }
+
+  /// Micro-batches whose gradients are added before the optimiser steps.
+  [[nodiscard]] int num_steps() const {
+    return num_steps_;
+  }
+  /// @param num_steps at least 1
+  /// @throws ConfigError otherwise.
+  void set_num_steps(int num_steps);
+
+  /// Micro-batches since the counter was last reset.
+  [[nodiscard]] std::int64_t step() const {
+    return step_;
+  }
+  void set_step(std::int64_t step) {
+    step_ = step;
+  }
+
+  /// Whether the last batch of a loader ends the accumulation, also when fewer
+  /// than num_steps() micro-batches are in it.
+  [[nodiscard]] bool sync_with_dataloader() const {
+    return sync_with_dataloader_;
+  }
+  void set_sync_with_dataloader(bool sync) {
+    sync_with_dataloader_ = sync;
+  }
+
+  /// Whether ranks exchange gradients after every micro-batch, which costs time
+  /// and saves the memory of gradients kept apart.
+  [[nodiscard]] bool sync_each_batch() const {
+    return sync_each_batch_;
+  }
+  void set_sync_each_batch(bool sync) {
+    sync_each_batch_ = sync;
+  }
 
   /// Makes `loader` the active one until it is removed or destroyed. Loaders
   /// nest: the one added last is active. Adding it again moves it to the top.
@@ -52,8 +91,12 @@ class ACCELERATE_API GradientState {
   [[nodiscard]] std::int64_t valid_samples() const;
 
  private:
-  mutable std::mutex mutex_;
-  bool sync_gradients_ = true;
+  std::atomic<bool> sync_gradients_ = true;
+  std::atomic<int> num_steps_ = 1;
+  std::atomic<std::int64_t> step_ = 0;
+  std::atomic<bool> sync_with_dataloader_ = true;
+  std::atomic<bool> sync_each_batch_ = false;
+  mutable std::mutex mutex_; // of the loaders
   // Innermost last. A loader that died without being removed is skipped.
   std::vector<std::weak_ptr<const ActiveLoader>> loaders_;
 };

@@ -4,24 +4,44 @@
 #include "accelerate/comm/comm_failure.h"
 #include "accelerate/error.h"
 
+#include <ATen/TensorOperators.h>
+
 namespace accelerate::step {
 namespace {
 
-void check_loss(const at::Tensor& loss) {
-  constexpr const char* kWhere = "step.backward";
-  ACCELERATE_CHECK(
-      loss.defined(),
-      ConfigError,
-      kWhere,
-      "the loss is undefined; a model gives no loss when the batch has no "
-      "'labels' column");
+constexpr const char* kWhere = "step.backward";
+
+void check_shape(const at::Tensor& loss, const at::Tensor& gradient) {
+  if (gradient.defined()) {
+    ACCELERATE_CHECK(
+        loss.sizes() == gradient.sizes(),
+        ConfigError,
+        kWhere,
+        "the loss has shape ",
+        loss.sizes(),
+        " and 'gradient' has ",
+        gradient.sizes(),
+        ", expected the same");
+    return;
+  }
   ACCELERATE_CHECK(
       loss.numel() == 1,
       ConfigError,
       kWhere,
       "the loss has shape ",
       loss.sizes(),
-      ", expected a single value; reduce it with mean() or sum() first");
+      ", expected a single value; reduce it with mean() or sum() first, or "
+      "give 'gradient'");
+}
+
+void check_loss(const at::Tensor& loss, const at::Tensor& gradient) {
+  ACCELERATE_CHECK(
+      loss.defined(),
+      ConfigError,
+      kWhere,
+      "the loss is undefined (None in Python): a model gives no loss when the "
+      "batch has no 'labels' column");
+  check_shape(loss, gradient);
   ACCELERATE_CHECK(
       loss.is_floating_point(),
       ConfigError,
@@ -37,21 +57,38 @@ void check_loss(const at::Tensor& loss) {
       "gradients off, or the output detached?");
 }
 
+void run_autograd(const at::Tensor& loss, const BackwardOptions& options) {
+  const bool retains = options.retain_graph.value_or(options.create_graph);
+  if (options.inputs.empty()) {
+    loss.backward(options.gradient, retains, options.create_graph);
+  } else {
+    loss.backward(
+        options.gradient,
+        retains,
+        options.create_graph,
+        at::TensorList(options.inputs));
+  }
+}
+
 } // namespace
 
 void backward(
     const ProcessGroup& group,
+    const GradientState& state,
     const at::Tensor& loss,
-    std::span<const std::shared_ptr<ModelCore>> models) {
-  check_loss(loss);
+    std::span<const std::shared_ptr<ModelCore>> models,
+    const BackwardOptions& options) {
+  check_loss(loss, options.gradient);
+  const at::Tensor share =
+      state.num_steps() == 1 ? loss : loss / state.num_steps();
   for (const std::shared_ptr<ModelCore>& model : models) {
-    model->reducer().before_backward(loss);
+    model->reducer().before_backward(share);
   }
   if (group.world_size() == 1) {
-    loss.backward();
+    run_autograd(share, options);
     return;
   }
-  with_comm_errors(group, "step.backward", [&] { loss.backward(); });
+  with_comm_errors(group, kWhere, [&] { run_autograd(share, options); });
 }
 
 } // namespace accelerate::step

@@ -2,25 +2,50 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "accelerate/api.h"
 #include "accelerate/comm/process_group.h"
 #include "accelerate/prepare/model_core.h"
+#include "accelerate/state/gradient_state.h"
 
-namespace accelerate::step {
+namespace accelerate {
 
-/// Accumulates gradients of `loss` into the parameters; in a world larger than
-/// one the gradients of armed models are averaged over ranks on the way.
+/// Source: torch.Tensor.backward
+struct BackwardOptions {
+  /// What the loss is multiplied with before its elements are added; of the
+  /// loss's shape. Undefined: 1, for a loss of one element.
+  at::Tensor gradient = {};
+  /// Keeps the graph for another backward. Unset: as create_graph.
+  std::optional<bool> retain_graph = std::nullopt;
+  /// Records the backward itself, for gradients of gradients.
+  bool create_graph = false;
+  /// The only leaves that get gradients. Empty: all that the loss depends on.
+  std::vector<at::Tensor> inputs = {};
+};
+
+namespace step {
+
+/// Accumulates gradients of `loss`, divided by the steps of accumulation that
+/// `state` knows, into the parameters; in a world larger than one the gradients
+/// of armed models are averaged over ranks on the way.
 /// Collective: when a model in the graph was armed by its forward.
-/// @param loss scalar, floating, connected to parameters
-/// @throws ConfigError when the loss is undefined, no scalar, not floating or
-///   not connected to any parameter; CommError when the exchange fails.
+/// @param loss floating, connected to parameters; of one element unless
+///   `options.gradient` is given
+/// @throws ConfigError when the loss is undefined, not floating, not connected
+///   to any parameter, or does not go with `options.gradient`; CommError when
+///   the exchange fails.
+/// Source: accelerate Accelerator.backward
 ACCELERATE_API void backward(
     const ProcessGroup& group,
+    const GradientState& state,
     const at::Tensor& loss,
-    std::span<const std::shared_ptr<ModelCore>> models);
+    std::span<const std::shared_ptr<ModelCore>> models,
+    const BackwardOptions& options = {});
 
-} // namespace accelerate::step
+} // namespace step
+} // namespace accelerate

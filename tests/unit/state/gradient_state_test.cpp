@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "accelerate/error.h"
+
 namespace accelerate {
 namespace {
 
@@ -25,6 +27,20 @@ TEST(GradientState, SynchronizesUnlessToldOtherwise) {
   EXPECT_TRUE(state.sync_gradients());
   state.set_sync_gradients(false);
   EXPECT_FALSE(state.sync_gradients());
+}
+
+TEST(GradientState, AccumulatesNothingUnlessToldTo) {
+  GradientState state;
+  EXPECT_EQ(state.num_steps(), 1);
+  EXPECT_EQ(state.step(), 0);
+  EXPECT_TRUE(state.sync_with_dataloader());
+  EXPECT_FALSE(state.sync_each_batch());
+  state.set_num_steps(4);
+  EXPECT_EQ(state.num_steps(), 4);
+  for (const int steps : {0, -1}) {
+    EXPECT_THROW(state.set_num_steps(steps), ConfigError);
+  }
+  EXPECT_EQ(state.num_steps(), 4);
 }
 
 TEST(GradientState, KnowsNothingOutsideALoader) {

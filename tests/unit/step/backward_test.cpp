@@ -13,29 +13,95 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string refusal(const at::Tensor& loss) {
+void run(const at::Tensor& loss, const BackwardOptions& options = {}) {
+  backward(ProcessGroup(), GradientState(), loss, {}, options);
+}
+
+std::string refusal(
+    const at::Tensor& loss,
+    const BackwardOptions& options = {}) {
   try {
-    backward(ProcessGroup(), loss, {});
+    run(loss, options);
   } catch (const ConfigError& error) {
     return error.what();
   }
   return "accepted";
 }
 
+at::Tensor leaf(double value) {
+  return at::full({3}, value).requires_grad_();
+}
+
 TEST(Backward, GivesTheGradientOfAScalar) {
-  const at::Tensor x = at::full({3}, 2.0).requires_grad_();
-  backward(ProcessGroup(), x.square().sum(), {});
+  const at::Tensor x = leaf(2);
+  run(x.square().sum());
   EXPECT_TRUE(at::equal(x.grad(), at::full({3}, 4.0)));
 }
 
+TEST(Backward, DividesByTheStepsOfAccumulation) {
+  const at::Tensor x = leaf(2);
+  GradientState state;
+  state.set_num_steps(4);
+  for (int step = 1; step <= 4; ++step) {
+    backward(ProcessGroup(), state, x.square().sum(), {});
+    EXPECT_TRUE(at::equal(x.grad(), at::full({3}, 1.0 * step)));
+  }
+}
+
+TEST(Backward, TakesALossOfAnyShapeWithItsGradient) {
+  const at::Tensor x = leaf(2);
+  const at::Tensor weights = at::tensor({1.0F, 10.0F, 100.0F});
+  run(x.square(), {.gradient = weights});
+  EXPECT_TRUE(at::equal(x.grad(), weights * 4));
+  GradientState state;
+  state.set_num_steps(2);
+  backward(ProcessGroup(), state, x * 2, {}, {.gradient = weights});
+  EXPECT_TRUE(at::equal(x.grad(), weights * 5));
+}
+
+TEST(Backward, KeepsTheGraphForASecondOne) {
+  const at::Tensor x = leaf(2);
+  const at::Tensor loss = x.square().sum();
+  run(loss, {.retain_graph = true});
+  run(loss);
+  EXPECT_TRUE(at::equal(x.grad(), at::full({3}, 8.0)));
+  EXPECT_THROW(run(loss), c10::Error) << "the graph is gone by now";
+}
+
+TEST(Backward, RecordsItselfAndThenKeepsTheGraph) {
+  const at::Tensor x = leaf(2);
+  const at::Tensor loss = x.pow(3).sum();
+  run(loss, {.create_graph = true});
+  const at::Tensor first = x.grad();
+  EXPECT_TRUE(first.requires_grad());
+  x.mutable_grad() = at::Tensor();
+  run(first.sum()); // d/dx 3x² = 6x
+  EXPECT_TRUE(at::equal(x.grad(), at::full({3}, 12.0)));
+}
+
+TEST(Backward, ReachesOnlyTheInputsGiven) {
+  const at::Tensor x = leaf(2), y = leaf(5);
+  run((x * y).sum(), {.inputs = {x}});
+  EXPECT_TRUE(at::equal(x.grad(), at::full({3}, 5.0)));
+  EXPECT_FALSE(y.grad().defined());
+}
+
 TEST(Backward, ExplainsALossThatIsMissing) {
-  EXPECT_THAT(refusal(at::Tensor()), HasSubstr("'labels'"));
+  EXPECT_THAT(
+      refusal(at::Tensor()),
+      testing::AllOf(HasSubstr("'labels'"), HasSubstr("None in Python")));
 }
 
 TEST(Backward, ExplainsALossThatIsNoScalarAndShowsItsShape) {
   EXPECT_THAT(
       refusal(at::ones({2, 3}).requires_grad_()),
       testing::AllOf(HasSubstr("[2, 3]"), HasSubstr("mean()")));
+}
+
+TEST(Backward, ShowsBothShapesWhenTheGradientDoesNotFitTheLoss) {
+  EXPECT_THAT(
+      refusal(leaf(1), {.gradient = at::ones({2})}),
+      testing::AllOf(HasSubstr("[3]"), HasSubstr("[2]")));
 }
 
 TEST(Backward, ExplainsALossOfIntegers) {
