@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "accelerate/comm/trigger.h"
+#include "accelerate/config/parse_number.h"
 
 namespace accelerate {
 namespace {
@@ -35,6 +36,28 @@ Precision resolve_precision(const AcceleratorOptions& options) {
   return word && !word->empty() ? parse_precision(*word) : Precision::kNo;
 }
 
+/// The option, else the variable, else 1; not checked for its range.
+int resolve_accumulation(const AcceleratorOptions& options) {
+  constexpr const char* kVariable = "ACCELERATE_GRADIENT_ACCUMULATION_STEPS";
+  if (options.gradient_accumulation_steps) {
+    return *options.gradient_accumulation_steps;
+  }
+  const auto text = process_environment()(kVariable);
+  if (!text || text->empty()) {
+    return 1;
+  }
+  const auto steps = config::parse_number<int>(*text);
+  ACCELERATE_CHECK(
+      steps,
+      ConfigError,
+      "accelerator",
+      kVariable,
+      " is '",
+      *text,
+      "', expected a number of at least 1");
+  return *steps;
+}
+
 } // namespace
 
 void AcceleratorOptions::validate() const {
@@ -46,6 +69,7 @@ void AcceleratorOptions::validate() const {
       "mixed precision '",
       to_string(precision),
       "' is not supported yet; use 'no'");
+  GradientState().set_num_steps(resolve_accumulation(*this));
   ddp.validate();
 }
 
@@ -61,7 +85,9 @@ struct Accelerator::Impl {
              .split_batches = given.dataloader.split_batches,
              .even_batches = given.dataloader.even_batches,
              .ddp = given.ddp,
-             .gradient_state = gradients}) {}
+             .gradient_state = gradients}) {
+    gradients->set_num_steps(resolve_accumulation(given));
+  }
 
   AcceleratorOptions options;
   const ProcessState& state;
@@ -115,6 +141,10 @@ const ProcessGroup& Accelerator::process_group() const {
 }
 
 const GradientState& Accelerator::gradient_state() const {
+  return *impl_->gradients;
+}
+
+GradientState& Accelerator::gradient_state() {
   return *impl_->gradients;
 }
 

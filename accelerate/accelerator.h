@@ -24,6 +24,7 @@
 #include "accelerate/prepare/prepare.h"
 #include "accelerate/progress.h"
 #include "accelerate/state/process_state.h"
+#include "accelerate/step/accumulate.h"
 #include "accelerate/step/backward.h"
 #include "accelerate/step/clipping.h"
 #include "accelerate/step/gather_for_metrics.h"
@@ -43,6 +44,9 @@ struct DataLoaderConfiguration {
 struct AcceleratorOptions {
   /// Unset: ACCELERATE_MIXED_PRECISION, else no. Only kNo is supported so far.
   std::optional<Precision> mixed_precision = std::nullopt;
+  /// Micro-batches whose gradients are added before the optimiser steps, see
+  /// accumulate(). Unset: ACCELERATE_GRADIENT_ACCUMULATION_STEPS, else 1.
+  std::optional<int> gradient_accumulation_steps = std::nullopt;
   /// Stay on the CPU although there is a GPU (also ACCELERATE_USE_CPU).
   bool cpu = false;
   /// Default of prepare(): move models and batches to the device.
@@ -81,6 +85,12 @@ class ACCELERATE_API Accelerator {
   [[nodiscard]] Precision mixed_precision() const;
   [[nodiscard]] const ProcessGroup& process_group() const;
   [[nodiscard]] const GradientState& gradient_state() const;
+  /// To change how gradients accumulate while training.
+  [[nodiscard]] GradientState& gradient_state();
+  /// Whether this micro-batch ends with a step of the optimiser; clip then.
+  [[nodiscard]] bool sync_gradients() const {
+    return gradient_state().sync_gradients();
+  }
 
   // --- prepare
 
@@ -119,6 +129,26 @@ class ACCELERATE_API Accelerator {
   void free_memory();
 
   // --- step
+
+  /// One micro-batch; forward, backward and the step of the optimiser belong
+  /// into the life of the guard:
+  ///
+  ///     for (const Batch& batch : train) {
+  ///       const auto micro_batch = accelerator.accumulate(model);
+  ///       accelerator.backward(model(batch).loss);
+  ///       optimizer.step();
+  ///       scheduler.step();
+  ///       optimizer.zero_grad();
+  ///     }
+  ///
+  /// Every gradient_accumulation_steps of them, and with the last batch of a
+  /// loader, gradients are exchanged and the optimiser and the schedule step;
+  /// in between they do nothing. Not collective by itself.
+  template <typename... Modules>
+  [[nodiscard]] step::Accumulate accumulate(
+      const PreparedModel<Modules>&... models) {
+    return step::Accumulate(gradient_state(), {models.core()...});
+  }
 
   /// Gradients of a scalar loss, divided by the steps of accumulation, into the
   /// parameters, averaged over ranks.

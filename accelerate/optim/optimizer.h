@@ -27,7 +27,11 @@ class ACCELERATE_API Optimizer {
   virtual void step() = 0;
 
   /// Clears all gradients, see zero_gradients().
-  void zero_grad();
+  virtual void zero_grad();
+
+  /// True while step() and zero_grad() do nothing, because gradients of several
+  /// micro-batches are being added. A schedule over this optimiser waits then.
+  [[nodiscard]] virtual bool is_accumulating() const;
 
   [[nodiscard]] virtual std::size_t num_groups() const = 0;
   /// @throws ConfigError when there is no such group.
@@ -43,7 +47,7 @@ class ACCELERATE_API Optimizer {
   /// The learning rates before the first schedule touched them, by group.
   /// Remembered from the first call on, so that a second schedule does not
   /// start from what the first one made of them.
-  [[nodiscard]] const std::vector<double>& initial_learning_rates();
+  [[nodiscard]] virtual const std::vector<double>& initial_learning_rates();
 
  private:
   std::vector<double> initial_learning_rates_; // [group], empty: not asked for

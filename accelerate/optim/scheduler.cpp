@@ -15,18 +15,17 @@ struct Scheduler::State {
   std::shared_ptr<Optimizer> optimizer; // null: unbound
   std::vector<double> initial_lr; // [group]
   std::int64_t step_count = 0;
-  int inner_steps = 1;
+  ScheduleStepState rule;
+  std::shared_ptr<const GradientState> gradients; // null: always synchronise
 
-  void attach(std::shared_ptr<Optimizer> to, int steps) {
+  void attach(std::shared_ptr<Optimizer> to, const ScheduleStepState& by) {
     ACCELERATE_CHECK(
         optimizer == nullptr,
         ConfigError,
         kWhere,
         "this schedule already has an optimiser");
-    ACCELERATE_CHECK_INTERNAL(
-        steps >= 1, kWhere, "bound with ", steps, " inner steps");
     optimizer = std::move(to);
-    inner_steps = steps;
+    rule = by;
     initial_lr = optimizer->initial_learning_rates();
     apply();
   }
@@ -36,6 +35,13 @@ struct Scheduler::State {
       optimizer->set_learning_rate(
           group, schedule(step_count, initial_lr[group]));
     }
+  }
+
+  [[nodiscard]] int steps_now() const {
+    ScheduleStepState now = rule;
+    now.sync_gradients = !optimizer->is_accumulating() &&
+        (gradients == nullptr || gradients->sync_gradients());
+    return schedule_steps(now);
   }
 
   void check_bound() const {
@@ -57,11 +63,17 @@ Scheduler::Scheduler(
     std::shared_ptr<Optimizer> optimizer,
     ScheduleFunction schedule)
     : Scheduler(std::move(schedule)) {
-  state_->attach(std::move(optimizer), 1);
+  state_->attach(std::move(optimizer), {});
 }
 
-void Scheduler::bind(std::shared_ptr<Optimizer> optimizer, int inner_steps) {
-  state_->attach(std::move(optimizer), inner_steps);
+void Scheduler::bind(
+    std::shared_ptr<Optimizer> optimizer,
+    const ScheduleStepState& rule) {
+  state_->attach(std::move(optimizer), rule);
+}
+
+void Scheduler::follow(std::shared_ptr<const GradientState> gradients) {
+  state_->gradients = std::move(gradients);
 }
 
 bool Scheduler::is_bound() const {
@@ -70,8 +82,11 @@ bool Scheduler::is_bound() const {
 
 void Scheduler::step() {
   state_->check_bound();
-  state_->step_count += state_->inner_steps;
-  state_->apply();
+  const int steps = state_->steps_now();
+  if (steps > 0) {
+    state_->step_count += steps;
+    state_->apply();
+  }
 }
 
 std::int64_t Scheduler::step_count() const {

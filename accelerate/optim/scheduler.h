@@ -11,7 +11,9 @@
 
 #include "accelerate/api.h"
 #include "accelerate/optim/optimizer.h"
+#include "accelerate/optim/schedule_steps.h"
 #include "accelerate/optim/schedules.h"
+#include "accelerate/state/gradient_state.h"
 
 namespace accelerate {
 
@@ -26,12 +28,19 @@ class ACCELERATE_API Scheduler {
   Scheduler(std::shared_ptr<Optimizer> optimizer, ScheduleFunction schedule);
 
   /// Binds an unbound schedule.
-  /// @param inner_steps steps of the schedule in each step(), at least 1
+  /// @param rule how many steps of the schedule each step() makes, see
+  ///   schedule_steps(); sync_gradients is asked of the optimiser
   /// @throws ConfigError when it is bound already.
-  void bind(std::shared_ptr<Optimizer> optimizer, int inner_steps);
+  void bind(
+      std::shared_ptr<Optimizer> optimizer,
+      const ScheduleStepState& rule);
+  /// From now on step() does nothing while `gradients` do not synchronise, also
+  /// when the optimiser knows nothing of them.
+  void follow(std::shared_ptr<const GradientState> gradients);
   [[nodiscard]] bool is_bound() const;
 
-  /// Call it once after each optimizer.step().
+  /// Call it once after each optimizer.step(). Does nothing while gradients
+  /// accumulate.
   /// @throws ConfigError when it is bound to no optimiser.
   void step();
 

@@ -28,13 +28,15 @@ class PreparedOptimizer {
       std::shared_ptr<Optimizer> engine)
       : user_(std::move(user)), engine_(std::move(engine)) {}
 
-  /// Updates every parameter that has a gradient.
+  /// Updates every parameter that has a gradient. Does nothing while gradients
+  /// accumulate.
   void step() const {
     engine_->step();
   }
 
   /// Clears all gradients. Those that live in the reducer's buckets are zeroed
-  /// in place, all others become undefined.
+  /// in place, all others become undefined. Does nothing while gradients
+  /// accumulate.
   void zero_grad() const {
     engine_->zero_grad();
   }

@@ -8,6 +8,7 @@
 
 #include "accelerate/comm/collectives.h"
 #include "accelerate/error.h"
+#include "accelerate/optim/accumulating_optimizer.h"
 
 namespace accelerate::prepare {
 namespace {
@@ -79,13 +80,15 @@ std::shared_ptr<Optimizer> Registry::adopt_optimizer(
       "that preparing the model may have replaced; prepare model and optimiser "
       "together, before the first step");
   check_parameters(*optimizer, models_);
-  optimizers_.push_back(optimizer);
-  return optimizer;
+  optimizers_.push_back(std::make_shared<AccumulatingOptimizer>(
+      std::move(optimizer), options_.gradient_state));
+  return optimizers_.back();
 }
 
 void Registry::adopt_scheduler(
     Scheduler& scheduler,
     std::span<const std::shared_ptr<Optimizer>> optimizers_beside) {
+  scheduler.follow(options_.gradient_state);
   if (scheduler.is_bound()) {
     return;
   }
@@ -97,10 +100,10 @@ void Registry::adopt_scheduler(
       "prepared beside it, but there are ",
       optimizers_beside.size(),
       "; make it with get_scheduler(name, optimizer, options) instead");
-  // Such a schedule was written for the loader of one process, which has
-  // world_size times the batches of a rank's, unless batches are split.
-  const int steps_per_call = options_.split_batches ? 1 : group_.world_size();
-  scheduler.bind(optimizers_beside.front(), steps_per_call);
+  scheduler.bind(
+      optimizers_beside.front(),
+      {.world_size = group_.world_size(),
+       .split_batches = options_.split_batches});
 }
 
 DataLoader Registry::adopt_loader(

@@ -24,8 +24,10 @@ struct RegistryOptions {
   bool split_batches = false;
   bool even_batches = true;
   DistributedDataParallelOptions ddp;
-  /// Told which loader is being iterated.
-  std::shared_ptr<GradientState> gradient_state;
+  /// Told which loader is being iterated; tells optimisers and schedules when
+  /// gradients accumulate. Never null.
+  std::shared_ptr<GradientState> gradient_state =
+      std::make_shared<GradientState>();
 };
 
 /// Adopts the user's objects. Preparing the same object again gives what was
@@ -41,12 +43,14 @@ class ACCELERATE_API Registry {
       ModelTensors tensors,
       Placement placement);
 
+  /// @return the optimiser, which waits while gradients accumulate
   /// @throws ConfigError when a parameter belongs to no adopted model, or when
   ///   the optimiser has already stepped.
   std::shared_ptr<Optimizer> adopt_optimizer(
       std::shared_ptr<Optimizer> optimizer);
 
-  /// Binds an unbound schedule to the one optimiser beside it.
+  /// Binds an unbound schedule to the one optimiser beside it. Bound or not,
+  /// it waits from now on while gradients accumulate.
   /// @throws ConfigError when the schedule is unbound and there is not exactly
   ///   one.
   void adopt_scheduler(

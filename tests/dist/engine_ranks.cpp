@@ -71,6 +71,174 @@ void metrics_of_uneven_batches() {
   expect(rows == 4 * world - 1, "short batches are gathered as they are");
 }
 
+/// What scripts pass to metrics besides one row per sample.
+void metrics_of_other_shapes() {
+  Accelerator accelerator;
+  const int rank = accelerator.process_index();
+  const int world = accelerator.num_processes();
+  const at::Tensor ranks = at::arange(world);
+  for (const std::int64_t count : {1, 4 * world + 1, 4 * world + 5}) {
+    auto loader =
+        accelerator.prepare(DataLoader(numbers(count), {.batch_size = 4}));
+    for (const Batch& batch : loader) {
+      const at::Tensor valid = accelerator.gather(
+          at::full({1}, accelerator.gradient_state().valid_samples()));
+      const auto [loss, single, repeated, x] =
+          accelerator.gather_for_metrics(std::tuple(
+              at::full({}, rank),
+              at::full({1}, rank),
+              at::full({4}, rank),
+              batch["x"]));
+      expect(at::equal(loss, ranks), "one value of each rank");
+      const bool per_sample = valid.max().item<std::int64_t>() <= 1;
+      expect(
+          single.numel() ==
+              (per_sample ? valid.sum().item<std::int64_t>() : world),
+          "one row of each rank unless that may be its one sample");
+      expect(
+          at::equal(repeated, at::repeat_interleave(ranks, valid)),
+          "a repeated loss once for each sample");
+      expect(x.numel() == repeated.numel(), "as many as samples");
+    }
+  }
+  expect(
+      accelerator.gather_for_metrics(at::full({rank + 1}, rank)).numel() ==
+          world * (world + 1) / 2,
+      "all rows of ranks with different numbers of them");
+}
+
+/// Every rank learns who passed what.
+void metrics_that_disagree() {
+  Accelerator accelerator;
+  if (accelerator.num_processes() == 1) {
+    return;
+  }
+  const std::vector<at::Tensor> mine(
+      accelerator.is_main_process() ? 1 : 2, at::ones({2}));
+  try {
+    (void)accelerator.gather_for_metrics(mine);
+  } catch (const CommError& error) {
+    expect(
+        std::string(error.what())
+                .find("rank 0 passes 1 tensors and rank 1 passes 2") !=
+            std::string::npos,
+        concat("both sides in ", error.what()));
+    accelerator.wait_for_everyone(); // the group still works
+    return;
+  }
+  expect(false, "an error");
+}
+
+bool close(double a, double b) {
+  return std::abs(a - b) < 1e-5;
+}
+
+/// A model of one weight, whose gradient is the mean of its input.
+torch::nn::Linear one_weight() {
+  return torch::nn::Linear(torch::nn::LinearOptions(1, 1).bias(false));
+}
+
+/// Micro-batch m of rank r holds 10 r + m. Gradients stay on the rank until the
+/// last one, whose average over all is the gradient of one batch of everything.
+void accumulated_gradients(bool sync_each_batch) {
+  constexpr int kSteps = 3;
+  Accelerator accelerator({.gradient_accumulation_steps = kSteps});
+  accelerator.gradient_state().set_sync_each_batch(sync_each_batch);
+  const int rank = accelerator.process_index();
+  const double mean_rank = (accelerator.num_processes() - 1) / 2.0;
+  torch::nn::Linear net = one_weight();
+  auto [model, optimizer] =
+      accelerator.prepare(net, SGD(net->parameters(), {.lr = 1}));
+  for (int round = 0; round < 3; ++round) {
+    const double before = net->weight.item<double>();
+    double sum = 0; // of the micro-batches so far
+    for (int micro = 0; micro < kSteps; ++micro) {
+      const auto guard = accelerator.accumulate(model);
+      const bool is_last = micro + 1 == kSteps;
+      expect(accelerator.sync_gradients() == is_last, "steps at the last one");
+      accelerator.backward(model(at::full({2, 1}, 10.0 * rank + micro)).mean());
+      sum += micro;
+      const double ranks = is_last || sync_each_batch ? mean_rank : rank;
+      expect(
+          close(
+              net->weight.grad().item<double>(),
+              ((micro + 1) * 10 * ranks + sum) / kSteps),
+          concat("the gradient after micro-batch ", micro));
+      optimizer.step();
+      optimizer.zero_grad();
+    }
+    expect(
+        close(
+            net->weight.item<double>(),
+            before - 10 * mean_rank - (kSteps - 1) / 2.0),
+        "one step of the optimiser with the mean of everything");
+  }
+}
+
+/// Five batches in an epoch, two at a time; the last one ends alone. Schedules
+/// of each kind move with the optimiser.
+void accumulation_over_epochs() {
+  Accelerator accelerator({.gradient_accumulation_steps = 2});
+  const int world = accelerator.num_processes();
+  torch::nn::Linear net = one_weight();
+  SGD sgd(net->parameters(), {.lr = 1});
+  auto before = get_scheduler("linear", sgd, {.num_training_steps = 12});
+  auto [model, optimizer, counted, bound, train] = accelerator.prepare(
+      net,
+      sgd,
+      before,
+      get_scheduler("linear", {.num_training_steps = 12 * world}),
+      DataLoader(numbers(5 * world), {.batch_size = 1}));
+  Scheduler again = accelerator.prepare(bound);
+  auto after = get_scheduler("linear", optimizer, {.num_training_steps = 12});
+  int steps = 0;
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    int batch_number = 0;
+    for (const Batch& batch : train) {
+      const auto guard = accelerator.accumulate(model);
+      ++batch_number;
+      const bool syncs = batch_number % 2 == 0 || batch_number == 5;
+      expect(accelerator.sync_gradients() == syncs, "the flag");
+      accelerator.backward(model(batch["x"].to(at::kFloat).unsqueeze(1)).sum());
+      const double weight = net->weight.item<double>();
+      optimizer.step();
+      expect(syncs || net->weight.item<double>() == weight, "no step between");
+      steps += syncs ? 1 : 0;
+      for (Scheduler* schedule : {&counted, &again, &after}) {
+        schedule->step();
+        expect(
+            close(optimizer.learning_rate(), 1 - steps / 12.0),
+            concat("the rate of each schedule after ", steps, " steps"));
+      }
+      optimizer.zero_grad();
+    }
+  }
+  expect(steps == 6, "three steps in each epoch");
+}
+
+/// The norm and the scaled gradient are the same on all ranks; the gradient is
+/// a view into a bucket.
+void clipped_gradients() {
+  Accelerator accelerator;
+  const int rank = accelerator.process_index();
+  torch::nn::Linear net = one_weight();
+  auto [model, optimizer] =
+      accelerator.prepare(net, SGD(net->parameters(), {.lr = 1}));
+  for (int step = 0; step < 2; ++step) {
+    accelerator.backward(model(at::full({1, 1}, 10.0 * (rank + 1))).sum());
+    const double expected = 5.0 * (accelerator.num_processes() + 1);
+    const at::Tensor norm =
+        accelerator.clip_grad_norm(net->parameters(), {.max_norm = 2});
+    expect(close(norm.item<double>(), expected), "the norm before clipping");
+    expect(close(net->weight.grad().item<double>(), 2), "the clipped gradient");
+    accelerator.clip_grad_value(net->parameters(), 0.5);
+    const double weight = net->weight.item<double>();
+    optimizer.step();
+    expect(close(net->weight.item<double>(), weight - 0.5), "the small step");
+    optimizer.zero_grad();
+  }
+}
+
 /// Linear schedules: rate after step k of n is (1 - k/n), in optimiser steps,
 /// or in batches of the unsharded loader for one bound by prepare.
 void learning_rates() {
@@ -83,7 +251,6 @@ void learning_rates() {
       AdamW(net->parameters(), {.lr = 1.0}),
       std::string("in between"),
       get_scheduler("linear", {.num_training_steps = kSteps * world}));
-  const auto close = [](double a, double b) { return std::abs(a - b) < 1e-12; };
   for (int step = 1; step <= kSteps + 2; ++step) {
     counted.step();
     bound.step();
@@ -205,6 +372,12 @@ int main(int argc, char** argv) {
   const std::map<std::string, std::function<void()>> cases{
       {"metrics", metrics_see_every_sample_once},
       {"uneven_metrics", metrics_of_uneven_batches},
+      {"other_metrics", metrics_of_other_shapes},
+      {"disagreeing_metrics", metrics_that_disagree},
+      {"accumulation", [] { accumulated_gradients(false); }},
+      {"accumulation_in_step", [] { accumulated_gradients(true); }},
+      {"accumulation_over_epochs", accumulation_over_epochs},
+      {"clipping", clipped_gradients},
       {"learning_rates", learning_rates},
       {"training", training_equals_one_process},
       {"shuffle", shuffles_with_the_seed_of_rank_0},

@@ -24,6 +24,12 @@ INSTANTIATE_TEST_SUITE_P(
         testing::Values(
             "metrics",
             "uneven_metrics",
+            "other_metrics",
+            "disagreeing_metrics",
+            "accumulation",
+            "accumulation_in_step",
+            "accumulation_over_epochs",
+            "clipping",
             "learning_rates",
             "training",
             "shuffle",

@@ -58,15 +58,30 @@ TEST(Scheduler, CountsBatchesOfTheUnshardedLoaderOnceBound) {
   SGD optimizer = two_groups();
   Scheduler scheduler = get_scheduler("linear", {.num_training_steps = 12});
   const Scheduler same = scheduler; // copies share the position
-  scheduler.bind(as_optimizer(optimizer), 3);
+  scheduler.bind(as_optimizer(optimizer), {.world_size = 3});
   EXPECT_TRUE(same.is_bound());
   EXPECT_EQ(optimizer.learning_rate(0), 1);
   scheduler.step();
   EXPECT_EQ(same.step_count(), 3);
   EXPECT_THAT(same.last_lr(), ElementsAre(0.75, DoubleEq(0.075)));
   EXPECT_THAT(
-      config_error_of([&] { scheduler.bind(as_optimizer(optimizer), 3); }),
+      config_error_of([&] { scheduler.bind(as_optimizer(optimizer), {}); }),
       HasSubstr("already has an optimiser"));
+}
+
+TEST(Scheduler, WaitsWhileTheGradientsItFollowsDoNotSynchronise) {
+  SGD optimizer = two_groups();
+  Scheduler scheduler =
+      get_scheduler("linear", optimizer, {.num_training_steps = 4});
+  const auto gradients = std::make_shared<GradientState>();
+  scheduler.follow(gradients);
+  gradients->set_sync_gradients(false);
+  scheduler.step();
+  EXPECT_EQ(scheduler.step_count(), 0);
+  gradients->set_sync_gradients(true);
+  scheduler.step();
+  EXPECT_EQ(scheduler.step_count(), 1);
+  EXPECT_EQ(optimizer.learning_rate(0), 0.75);
 }
 
 TEST(Scheduler, DrivesOptimisersOfTorch) {

@@ -186,6 +186,52 @@ TEST(Prepare, ExplainsALossOfABatchWithoutLabels) {
       HasSubstr("labels"));
 }
 
+TEST(Prepare, AScheduleMadeBeforeWaitsWhileGradientsAccumulate) {
+  Accelerator accelerator({.gradient_accumulation_steps = 2});
+  torch::nn::Linear net(2, 1);
+  torch::optim::SGD sgd(net->parameters(), 1.0);
+  auto made = get_scheduler("linear", sgd, {.num_training_steps = 4});
+  auto [model, optimizer, schedule] = accelerator.prepare(net, sgd, made);
+  for (const double rate : {1.0, 0.75, 0.75, 0.5}) {
+    const auto guard = accelerator.accumulate(model);
+    optimizer.step();
+    schedule.step();
+    EXPECT_DOUBLE_EQ(optimizer.learning_rate(), rate);
+  }
+}
+
+class AccumulationSteps : public testing::Test {
+ protected:
+  static constexpr const char* kVariable =
+      "ACCELERATE_GRADIENT_ACCUMULATION_STEPS";
+  ~AccumulationSteps() override {
+    unsetenv(kVariable);
+  }
+  static int steps(const AcceleratorOptions& options = {}) {
+    return Accelerator(options).gradient_state().num_steps();
+  }
+};
+
+TEST_F(AccumulationSteps, AreTheOptionElseTheVariableElseOne) {
+  EXPECT_EQ(steps(), 1);
+  setenv(kVariable, "4", 1);
+  EXPECT_EQ(steps(), 4);
+  EXPECT_EQ(steps({.gradient_accumulation_steps = 3}), 3);
+  EXPECT_EQ(steps({.gradient_accumulation_steps = 1}), 1);
+  setenv(kVariable, "", 1);
+  EXPECT_EQ(steps(), 1);
+}
+
+TEST_F(AccumulationSteps, RefuseWhatIsNoNumberOfAtLeastOne) {
+  EXPECT_THAT(
+      refusal([] { (void)steps({.gradient_accumulation_steps = 0}); }),
+      HasSubstr("gradient_accumulation_steps is 0"));
+  for (const char* bad : {"0", "-2", "two", "1.5", "99999999999"}) {
+    setenv(kVariable, bad, 1);
+    EXPECT_THAT(refusal([] { (void)steps(); }), HasSubstr("at least 1")) << bad;
+  }
+}
+
 TEST(Prepare, RefusesAPrecisionThatIsNotSupportedYet) {
   EXPECT_THAT(
       refusal([] {
