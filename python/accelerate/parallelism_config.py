@@ -1,0 +1,3 @@
+"""Parallelism in several dimensions: not supported yet."""
+
+from .utils.later import ParallelismConfig  # noqa: F401

@@ -1,0 +1,566 @@
+"""Collectives and helpers over nested values: lists, tuples, named tuples, mappings and dataclasses of tensors."""
+
+import collections
+import contextlib
+import copy
+import dataclasses
+import pickle
+import sys
+import warnings
+from collections.abc import Mapping
+
+import torch
+
+from .. import _native
+from ..errors import CommError, ConfigError
+from ..state import PartialState
+from .dataclasses import TensorInformation
+
+# Scripts catch the original's error of mismatched shapes by this name.
+DistributedOperationException = CommError
+
+
+class CannotPadNestedTensorWarning(UserWarning):
+    """A tensor of variable sizes (`is_nested`) was left as it was."""
+
+
+# --- nested values
+
+
+def is_torch_tensor(tensor) -> bool:
+    """Whether this is a tensor."""
+    return isinstance(tensor, torch.Tensor)
+
+
+def is_tensor_information(tensor_info) -> bool:
+    """Whether this describes a tensor; see `get_data_structure`."""
+    return isinstance(tensor_info, TensorInformation)
+
+
+def is_namedtuple(data) -> bool:
+    """Whether this is a named tuple."""
+    return isinstance(data, tuple) and hasattr(data, "_asdict") and hasattr(data, "_fields")
+
+
+def _is_record(data):
+    return dataclasses.is_dataclass(data) and not isinstance(data, type)
+
+
+def honor_type(obj, generator):
+    """What `generator` yields, as a list, tuple or named tuple like `obj`."""
+    return type(obj)(*generator) if is_namedtuple(obj) else type(obj)(generator)
+
+
+def _like_mapping(data, items):
+    if isinstance(data, collections.defaultdict):
+        return type(data)(data.default_factory, items)
+    return type(data)(items)
+
+
+def _like_record(data, values):
+    result = copy.copy(data)
+    for name, value in values.items():
+        object.__setattr__(result, name, value)  # frozen ones too
+    return result
+
+
+def _children(data):
+    """Pairs (how to name it, value) of what is inside a nested value; None for a leaf."""
+    if isinstance(data, (list, tuple)):
+        return ((f"[{index}]", value) for index, value in enumerate(data))
+    if isinstance(data, Mapping):
+        return ((f"[{key!r}]", value) for key, value in data.items())
+    if _is_record(data):
+        return ((f".{f.name}", getattr(data, f.name)) for f in dataclasses.fields(data))
+    return None
+
+
+def _path_of_other(data, accepts):
+    """Where the first leaf is that `accepts` refuses, and that leaf."""
+    if accepts(data):
+        return None
+    children = _children(data)
+    if children is None:
+        return "", data
+    for name, value in children:
+        found = _path_of_other(value, accepts)
+        if found is not None:
+            return name + found[0], found[1]
+    return None
+
+
+def _other_type(operation, data, accepts):
+    path, leaf = _path_of_other(data, accepts)
+    return TypeError(
+        f"[{operation}] got {_brief(leaf)} of type {type(leaf).__name__}{' at data' + path if path else ''}, expected "
+        "tensors in lists, tuples, dicts or dataclasses; use gather_object or broadcast_object_list for other values"
+    )
+
+
+def _brief(value):
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def recursively_apply(func, data, *args, test_type=is_torch_tensor, error_on_other_type=False, **kwargs):
+    """Calls `func` on every leaf of a nested value. Not collective unless `func` is.
+
+    Args:
+        func (callable): takes a leaf, `*args` and `**kwargs`.
+        data: leaves in lists, tuples, named tuples, mappings and dataclasses.
+        test_type (callable): says which values are leaves for `func`.
+        error_on_other_type (`bool`): refuse other leaves, instead of keeping them.
+
+    Returns:
+        A new value of the same structure and types.
+
+    Raises:
+        TypeError: for another leaf; names its place and type.
+    """
+
+    def apply(value):
+        if isinstance(value, (list, tuple)):
+            return honor_type(value, (apply(item) for item in value))
+        if isinstance(value, Mapping):
+            return _like_mapping(value, {key: apply(item) for key, item in value.items()})
+        if test_type(value):
+            return func(value, *args, **kwargs)
+        if _is_record(value):
+            return _like_record(value, {f.name: apply(getattr(value, f.name)) for f in dataclasses.fields(value)})
+        if error_on_other_type:
+            raise _other_type(getattr(func, "__name__", "recursively_apply"), data, test_type)
+        return value
+
+    return apply(data)
+
+
+def _collect(value, found):
+    """Appends the tensors of a nested value; whether there are only tensors."""
+    if isinstance(value, torch.Tensor):
+        found.append(value)
+        return True
+    children = _children(value)
+    if children is None:
+        return False
+    only_tensors = True
+    for _, item in children:
+        only_tensors &= _collect(item, found)
+    return only_tensors
+
+
+def _tensors_of(operation, data):
+    found = []
+    if not _collect(data, found):
+        raise _other_type(operation, data, is_torch_tensor)
+    return found
+
+
+def _with_tensors(data, tensors):
+    following = iter(tensors)
+    return recursively_apply(lambda _: next(following), data)
+
+
+# --- one process
+
+
+def send_to_device(tensor, device, non_blocking: bool = False, skip_keys=None):
+    """Moves nested values to a device. Not collective.
+
+    Args:
+        tensor: tensors and other objects with a method `to`, nested; other leaves are kept.
+        device: as for `torch.Tensor.to`.
+        non_blocking (`bool`): do not wait for the copies.
+        skip_keys (`str` or `list` of `str`, *optional*): keys of mappings whose values stay where they are.
+
+    Returns:
+        The same structure on the device.
+    """
+    skip_keys = (skip_keys,) if isinstance(skip_keys, str) else skip_keys or ()
+    if hasattr(tensor, "to"):
+        try:
+            return tensor.to(device, non_blocking=non_blocking)
+        except TypeError:  # not every `to` knows non_blocking
+            return tensor.to(device)
+
+    def move(value):
+        return send_to_device(value, device, non_blocking, skip_keys)
+
+    if isinstance(tensor, (list, tuple)):
+        return honor_type(tensor, (move(item) for item in tensor))
+    if isinstance(tensor, Mapping):
+        return _like_mapping(tensor, {key: item if key in skip_keys else move(item) for key, item in tensor.items()})
+    if _is_record(tensor):
+        return _like_record(tensor, {f.name: move(getattr(tensor, f.name)) for f in dataclasses.fields(tensor)})
+    return tensor
+
+
+def get_data_structure(data):
+    """`data` with a `TensorInformation` in place of each tensor. Not collective."""
+    return recursively_apply(lambda tensor: TensorInformation(shape=tensor.shape, dtype=tensor.dtype), data)
+
+
+def get_shape(data):
+    """`data` with a list of sizes in place of each tensor. Not collective."""
+    return recursively_apply(lambda tensor: list(tensor.shape), data)
+
+
+def initialize_tensors(data_structure):
+    """Tensors without values from what `get_data_structure` gives. Not collective."""
+    return recursively_apply(
+        lambda information: torch.empty(information.shape, dtype=information.dtype),
+        data_structure,
+        test_type=is_tensor_information,
+    )
+
+
+def find_batch_size(data) -> int:
+    """Size of dimension 0 of the first tensor. Not collective.
+
+    Raises:
+        ValueError: when the first container is empty.
+        TypeError: when the first leaf is not a tensor.
+    """
+    while not isinstance(data, torch.Tensor):
+        if not isinstance(data, (list, tuple, Mapping)):
+            raise TypeError(f"[find_batch_size] got {_brief(data)} of type {type(data).__name__}, expected a tensor")
+        if len(data) == 0:
+            raise ValueError(f"[find_batch_size] got an empty {type(data).__name__}, expected tensors in it")
+        data = next(iter(data.values())) if isinstance(data, Mapping) else data[0]
+    if data.dim() == 0:
+        raise ValueError("[find_batch_size] got a tensor without dimensions, expected samples on dimension 0")
+    return data.shape[0]
+
+
+def ignorant_find_batch_size(data) -> int | None:
+    """As `find_batch_size`, with None instead of an error."""
+    try:
+        return find_batch_size(data)
+    except (ValueError, TypeError):
+        return None
+
+
+def find_device(data) -> torch.device | None:
+    """The device of the first tensor; None without one. Not collective."""
+    found = []
+    _collect(data, found)
+    return found[0].device if found else None
+
+
+def listify(data):
+    """`data` with numbers and lists of numbers in place of tensors. Not collective."""
+    return recursively_apply(lambda tensor: tensor.detach().cpu().tolist(), data)
+
+
+def convert_to_fp32(tensor):
+    """`tensor` (nested) with float16 and bfloat16 converted to float32. Not collective."""
+
+    def is_half(value):
+        return isinstance(value, torch.Tensor) and value.dtype in (torch.float16, torch.bfloat16)
+
+    return recursively_apply(torch.Tensor.float, tensor, test_type=is_half)
+
+
+def slice_tensors(data, tensor_slice, process_index=None, num_processes=None):
+    """`data` with ``tensor[tensor_slice]`` in place of each tensor. Not collective.
+
+    `process_index` and `num_processes` change nothing; they are for functions used in place of this one.
+    """
+    return recursively_apply(lambda tensor: tensor[tensor_slice], data)
+
+
+def concatenate(data, dim: int = 0):
+    """Concatenates equally nested values tensor by tensor. Not collective.
+
+    Args:
+        data (`list`): at least one value; a single one that is not nested tensors comes back.
+        dim (`int`): the dimension that grows.
+
+    Raises:
+        TypeError: for leaves that are not tensors.
+    """
+    first = data[0]
+    if isinstance(first, (tuple, list)):
+        return honor_type(first, (concatenate([one[i] for one in data], dim=dim) for i in range(len(first))))
+    if isinstance(first, Mapping):
+        return _like_mapping(first, {key: concatenate([one[key] for one in data], dim=dim) for key in first})
+    if isinstance(first, torch.Tensor):
+        return torch.cat(list(data), dim=dim)
+    if isinstance(data, (tuple, list)) and len(data) == 1:
+        return first
+    raise TypeError(f"[concatenate] got {_brief(first)} of type {type(first).__name__}, expected tensors")
+
+
+@contextlib.contextmanager
+def GatheredParameters(params, modifier_rank=None, fwd_module=None, enabled=True):
+    """Context in which `params` are whole. They always are: models are not sharded yet."""
+    yield
+
+
+# --- collectives
+
+
+def gather(tensor):
+    """Tensors of all processes, concatenated on dimension 0 in the order of processes. Collective.
+
+    Args:
+        tensor: nested tensors of the same shapes on all processes; those without dimensions become one-dimensional.
+
+    Returns:
+        The same structure, each tensor of shape (processes · d0, …); with one process, `tensor` itself.
+
+    Raises:
+        TypeError: for leaves that are not tensors; names the first.
+        CommError: when shapes or dtypes differ, or a process is gone, late or elsewhere.
+    """
+    state = PartialState()
+    if not state.use_distributed:
+        return tensor
+    return _with_tensors(tensor, _native.gather(state._group, _tensors_of("gather", tensor)))
+
+
+def reduce(tensor, reduction: str = "mean", scale: float = 1.0):
+    """Nested tensors combined over processes. Collective.
+
+    Args:
+        tensor: nested tensors of the same shapes on all processes.
+        reduction (`str`): 'mean', 'sum', 'max', or 'none' for a copy of what this process has.
+        scale (`float`): the result is multiplied by it.
+
+    Returns:
+        The same structure with new tensors.
+
+    Raises:
+        TypeError: for leaves that are not tensors.
+        ConfigError: for another `reduction`, and for the mean of integers.
+        CommError: as `gather`.
+    """
+    reduction = str(reduction)
+    if reduction not in ("mean", "sum", "max", "none"):
+        raise ConfigError(f"[reduce] reduction is '{reduction}', expected 'mean', 'sum', 'max' or 'none'")
+    state = PartialState()
+    tensors = _tensors_of("reduce", tensor)
+    if state.use_distributed and reduction != "none":
+        reduced = _native.reduce(state._group, tensors, getattr(_native.Reduction, reduction))
+    else:
+        reduced = [one.clone() for one in tensors]
+    return _with_tensors(tensor, reduced if scale == 1.0 else [one * scale for one in reduced])
+
+
+def broadcast(tensor, from_process: int = 0):
+    """Gives every process the values of process `from_process`. Collective.
+
+    Args:
+        tensor: nested tensors of the same shapes on all processes. They are changed.
+        from_process (`int`): whose values.
+
+    Returns:
+        `tensor`'s structure with those same tensors.
+
+    Raises:
+        TypeError: for leaves that are not tensors.
+        ConfigError: when there is no such process.
+        CommError: as `gather`.
+    """
+    state = PartialState()
+    if not state.use_distributed:
+        return tensor
+    tensors = _tensors_of("broadcast", tensor)
+    received = _native.broadcast(state._group, tensors, from_process)
+    if state.process_index != from_process:
+        with torch.no_grad():
+            for mine, theirs in zip(tensors, received):
+                mine.copy_(theirs)
+    return _with_tensors(tensor, tensors)
+
+
+def pad_across_processes(tensor, dim: int = 0, pad_index: float = 0, pad_first: bool = False):
+    """Pads nested tensors on `dim` to the largest size of any process, so that they can be gathered. Collective.
+
+    Args:
+        tensor: nested tensors; those without dimension `dim` stay as they are.
+        dim (`int`): negative counts from the end.
+        pad_index: value of the padding.
+        pad_first (`bool`): padding comes before the data.
+
+    Raises:
+        TypeError: for leaves that are not tensors.
+        CommError: as `gather`.
+    """
+    state = PartialState()
+    tensors = _tensors_of("pad_across_processes", tensor)
+    if not state.use_distributed:
+        return tensor
+    paddable = [one for one in tensors if not one.is_nested]
+    if len(paddable) < len(tensors):
+        warnings.warn("nested tensors cannot be padded and stay as they are", CannotPadNestedTensorWarning)
+    padded = iter(_native.pad_across_processes(state._group, paddable, dim, float(pad_index), pad_first))
+    return recursively_apply(lambda one: one if one.is_nested else next(padded), tensor)
+
+
+def _pickled(operation, value):
+    try:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # whatever the object's own code raises
+        raise TypeError(f"[{operation}] {_brief(value)} cannot be pickled: {error}") from error
+
+
+def gather_object(object):
+    """The objects of all processes in one list, in the order of processes. Collective.
+
+    Args:
+        object (`list`): what this process gives: any objects that can be pickled, any number.
+
+    Returns:
+        `list`: all of them; with one process, `object` itself.
+
+    Raises:
+        TypeError: when it is not a list (or another sequence), or cannot be pickled.
+        CommError: when a process is gone, late or elsewhere.
+    """
+    state = PartialState()
+    if not state.use_distributed:
+        return object
+    if isinstance(object, (str, bytes, Mapping)) or not hasattr(object, "__iter__"):
+        raise TypeError(
+            f"[gather_object] got {_brief(object)} of type {type(object).__name__}, expected a list; "
+            "put a single object into one"
+        )
+    gathered = _native.gather_bytes(state._group, _pickled("gather_object", list(object)))
+    return [item for part in gathered for item in pickle.loads(part)]
+
+
+def broadcast_object_list(object_list: list, from_process: int = 0) -> list:
+    """Gives every process the objects of process `from_process`. Collective.
+
+    Args:
+        object_list (`list`): as long on all processes. It is changed.
+        from_process (`int`): whose objects; there they must be picklable.
+
+    Returns:
+        `object_list`.
+
+    Raises:
+        ConfigError: when there is no such process, or the lists differ in length.
+        TypeError: for objects that cannot be pickled.
+        CommError: when a process is gone, late or elsewhere.
+    """
+    state = PartialState()
+    if not state.use_distributed:
+        return object_list
+    is_source = state.process_index == from_process
+    mine = _pickled("broadcast_object_list", list(object_list)) if is_source else b""
+    received = pickle.loads(_native.broadcast_bytes(state._group, mine, from_process))
+    if len(received) != len(object_list):
+        raise ConfigError(
+            f"[broadcast_object_list] process {from_process} sent {len(received)} objects, but the list of process "
+            f"{state.process_index} has {len(object_list)}"
+        )
+    if not is_source:
+        object_list[:] = received
+    return object_list
+
+
+def copy_tensor_to_devices(tensor: torch.Tensor | None = None) -> torch.Tensor:
+    """Gives every process a copy of the tensor that one process has. Collective.
+
+    Args:
+        tensor (`torch.Tensor`, *optional*): on exactly one process; None on the others.
+
+    Raises:
+        ConfigError: on all processes, when none or several have a tensor.
+        CommError: as `gather`.
+    """
+    state = PartialState()
+    mine = None if tensor is None else (tensor.shape, tensor.dtype)
+    described = [pickle.loads(part) for part in _native.gather_bytes(state._group, pickle.dumps(mine))]
+    owners = [index for index, description in enumerate(described) if description is not None]
+    if len(owners) != 1:
+        raise ConfigError(
+            f"[copy_tensor_to_devices] processes {owners} gave a tensor, expected exactly one process to give one"
+        )
+    shape, dtype = described[owners[0]]
+    target = torch.empty(shape, dtype=dtype, device=state.device) if tensor is None else tensor.clone()
+    return broadcast(target, owners[0])
+
+
+# --- behind methods of Accelerator and PartialState
+
+
+def gather_for_metrics(group, gradients, input_data, use_gather_object: bool = False):
+    """Every sample of the loader once; see `Accelerator.gather_for_metrics`. Collective.
+
+    Args:
+        group: the group of the job.
+        gradients: the engine's gradient state, which knows the samples of the current batch.
+        input_data: nested tensors with the sample on dimension 0, or a sequence with one object for each sample.
+        use_gather_object (`bool`): gather as objects even if all are tensors.
+    """
+    tensors = []
+    if not use_gather_object and _collect(input_data, tensors):
+        if group.world_size == 1:
+            return input_data
+        return _with_tensors(input_data, _native.gather_valid_rows(group, gradients, tensors))
+    if group.world_size == 1:
+        return input_data
+    if isinstance(input_data, (str, bytes, Mapping)) or not hasattr(input_data, "__len__"):
+        raise TypeError(
+            f"[gather_for_metrics] got {_brief(input_data)} of type {type(input_data).__name__}, expected tensors, or "
+            "a list with one object for each sample"
+        )
+    valid = _native.valid_rows(gradients, len(input_data))
+    mine = _pickled("gather_for_metrics", list(input_data)[:valid])
+    return [item for part in _native.gather_bytes(group, mine) for item in pickle.loads(part)]
+
+
+def _is_dataset(value):
+    datasets = sys.modules.get("datasets")
+    return datasets is not None and isinstance(value, datasets.Dataset)
+
+
+def _length_to_split(inputs):
+    if isinstance(inputs, Mapping):
+        lengths = {key: _length_to_split(value) for key, value in inputs.items()}
+        if len(set(lengths.values())) > 1:
+            raise ConfigError(
+                "[split_between_processes] All values in the dictionary must have the same length, got "
+                + ", ".join(f"{key!r}: {length}" for key, length in lengths.items())
+            )
+        return next(iter(lengths.values()), 0)
+    if not isinstance(inputs, (list, tuple, torch.Tensor)) and not _is_dataset(inputs):
+        raise ConfigError(
+            f"[split_between_processes] got {_brief(inputs)} of type {type(inputs).__name__}, expected a list, a tuple, "
+            "a tensor, a datasets.Dataset or a dict of those"
+        )
+    if isinstance(inputs, torch.Tensor) and inputs.dim() == 0:
+        raise ConfigError("[split_between_processes] got a tensor without dimensions, expected samples on dimension 0")
+    return len(inputs)
+
+
+def split_between_processes(group, inputs, apply_padding: bool = False):
+    """This process's contiguous part of `inputs`; see `PartialState.split_between_processes`. Not collective.
+
+    Args:
+        group: the group of the job.
+        inputs: list, tuple, tensor, `datasets.Dataset` or dict of those with equal lengths. It is not changed.
+        apply_padding (`bool`): repeat the last element of `inputs`, so that every part is as long as the longest.
+
+    Raises:
+        ConfigError: for other types, and for unequal lengths.
+    """
+    if group.world_size == 1:
+        return inputs
+    begin, end, padding = _native.share_of(group, _length_to_split(inputs), apply_padding)
+
+    def share(value):
+        if isinstance(value, Mapping):
+            return _like_mapping(value, {key: share(item) for key, item in value.items()})
+        if isinstance(value, torch.Tensor):
+            # Padded tensors are about to be gathered, so they go where collectives work, as in the original.
+            part = value[begin:end].to(PartialState().device) if apply_padding else value[begin:end]
+            return torch.cat([part, value[-1:].to(part.device).expand(padding, *value.shape[1:])]) if padding else part
+        if isinstance(value, (list, tuple)):
+            part = [*value[begin:end], *([value[-1]] * padding if padding else [])]
+            return tuple(part) if isinstance(value, tuple) else part
+        return value.select([*range(begin, end), *[len(value) - 1] * padding])
+
+    return share(inputs)
