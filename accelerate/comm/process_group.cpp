@@ -11,6 +11,8 @@
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/comm.hpp>
 
+#include <algorithm>
+
 namespace accelerate {
 namespace comm {
 namespace {
@@ -24,11 +26,14 @@ constexpr std::size_t kBroadcastBucketBytes = 250 * 1024 * 1024;
 class C10dTransport : public Transport {
  public:
   explicit C10dTransport(GroupPtr group) : group_(std::move(group)) {
-    for (const c10::Device device : group_->getDeviceTypes()) {
-      if (device.is_cpu()) {
-        return;
-      }
-      control_device_ = device;
+    // Gloo says that it serves other devices too, whether they exist or not.
+    const auto devices = group_->getDeviceTypes();
+    const bool serves_cpu =
+        std::any_of(devices.begin(), devices.end(), [](c10::Device d) {
+          return d.is_cpu();
+        });
+    if (!serves_cpu && !devices.empty()) {
+      control_device_ = devices.front();
     }
   }
 
