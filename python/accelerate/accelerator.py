@@ -54,6 +54,10 @@ _LATER = {
 }
 
 
+class _NotInThisVersion(NotImplementedError, AttributeError):
+    """So that hasattr() says no."""
+
+
 def _refuse_unsupported(arguments):
     for name, value in arguments.items():
         if name not in _NOT_YET:
@@ -682,7 +686,7 @@ class Accelerator:
 
     def __getattr__(self, name):
         if name in _LATER:
-            raise NotImplementedError(f"Accelerator.{name} is not in this version yet ({_LATER[name]})")
+            raise _NotInThisVersion(f"Accelerator.{name} is not in this version yet ({_LATER[name]})")
         raise AttributeError(f"'Accelerator' object has no attribute '{name}'")
 
 

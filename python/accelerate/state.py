@@ -105,6 +105,10 @@ class PartialState:
         PartialState._shared_state.clear()
         _native.reset_process_state()
 
+    def __reduce__(self):
+        """A copy, or a pickle in another process, is the state of the process it is in."""
+        return PartialState, ()
+
     @property
     def initialized(self):
         """Whether the state has been found."""
@@ -311,6 +315,10 @@ class AcceleratorState:
         if reset_partial_state:
             PartialState._reset_state()
 
+    def __reduce__(self):
+        """A copy, or a pickle in another process, is the state of the process it is in."""
+        return AcceleratorState, ()
+
     @property
     def initialized(self):
         """Whether the state has been found."""
@@ -343,11 +351,21 @@ class GradientState:
         self.__dict__ = GradientState._shared_state
         if "_native" not in self.__dict__:
             self._native = _native.GradientState()
+        plugin = gradient_accumulation_plugin
+        if plugin is not None:
+            native = self._native
+            native.num_steps = plugin.num_steps
+            native.sync_with_dataloader = plugin.sync_with_dataloader
+            native.sync_each_batch = plugin.sync_each_batch
 
     @staticmethod
     def _reset_state():
         """Forgets the state; for tests."""
         GradientState._shared_state.clear()
+
+    def __reduce__(self):
+        """A copy, or a pickle in another process, is the state of the process it is in."""
+        return GradientState, ()
 
     @property
     def initialized(self):
@@ -361,6 +379,16 @@ class GradientState:
 
     def _set_sync_gradients(self, sync_gradients):
         self._native.sync_gradients = sync_gradients
+
+    @property
+    def num_steps(self):
+        """Batches whose gradients add up before the optimiser steps."""
+        return self._native.num_steps
+
+    @property
+    def sync_with_dataloader(self):
+        """Whether the last batch of a loader ends the sum."""
+        return self._native.sync_with_dataloader
 
     @property
     def in_dataloader(self):

@@ -3,7 +3,6 @@
 
 #include "accelerate/state/gradient_state.h"
 #include "accelerate/state/process_state.h"
-#include "accelerate/state/seed.h"
 
 namespace accelerate::python {
 namespace {
@@ -71,6 +70,17 @@ void bind_gradient_state(py::module_& module) {
           "sync_gradients",
           &GradientState::sync_gradients,
           &GradientState::set_sync_gradients)
+      .def_property(
+          "num_steps", &GradientState::num_steps, &GradientState::set_num_steps)
+      .def_property("step", &GradientState::step, &GradientState::set_step)
+      .def_property(
+          "sync_with_dataloader",
+          &GradientState::sync_with_dataloader,
+          &GradientState::set_sync_with_dataloader)
+      .def_property(
+          "sync_each_batch",
+          &GradientState::sync_each_batch,
+          &GradientState::set_sync_each_batch)
       .def(
           "push_loader",
           [](GradientState& state,

@@ -1,7 +1,9 @@
-// python/bindings/bind_step.cpp: backward and metrics.
+// python/bindings/bind_step.cpp: accumulation, backward, clipping and metrics.
 #include "python/bindings/bindings.h"
 
+#include "accelerate/step/accumulate.h"
 #include "accelerate/step/backward.h"
+#include "accelerate/step/clipping.h"
 #include "accelerate/step/gather_for_metrics.h"
 
 #include <torch/csrc/Exceptions.h>
@@ -9,20 +11,80 @@
 namespace accelerate::python {
 namespace {
 
+using Models = std::vector<std::shared_ptr<ModelCore>>;
+using Tensors = std::vector<at::Tensor>;
+
+/// One micro-batch for Python's `with`.
+struct AccumulateContext {
+  AccumulateContext(std::shared_ptr<GradientState> gradients, Models cores)
+      : state(std::move(gradients)), models(std::move(cores)) {}
+  AccumulateContext(const AccumulateContext&) = delete;
+
+  std::shared_ptr<GradientState> state;
+  Models models;
+  std::optional<step::Accumulate> micro_batch;
+};
+
 void run_backward(
     const ProcessGroup& group,
-    const at::Tensor& loss,
-    const std::vector<std::shared_ptr<ModelCore>>& models) {
+    const GradientState& state,
+    const std::optional<at::Tensor>& loss,
+    const Models& models,
+    const std::optional<at::Tensor>& gradient,
+    std::optional<bool> retain_graph,
+    bool create_graph,
+    Tensors inputs) {
   // Warnings raised by C++ code of the graph become Python's.
   const torch::PyWarningHandler warnings;
   const py::gil_scoped_release unlocked;
-  step::backward(group, loss, models);
+  step::backward(
+      group,
+      state,
+      loss.value_or(at::Tensor()),
+      models,
+      {.gradient = gradient.value_or(at::Tensor()),
+       .retain_graph = retain_graph,
+       .create_graph = create_graph,
+       .inputs = std::move(inputs)});
+}
+
+void bind_backward(py::module_& module) {
+  module.def(
+      "backward",
+      &run_backward,
+      py::arg("group"),
+      py::arg("state"),
+      py::arg("loss"),
+      py::arg("models"),
+      py::arg("gradient") = std::nullopt,
+      py::arg("retain_graph") = std::nullopt,
+      py::arg("create_graph") = false,
+      py::arg("inputs") = Tensors());
+  py::class_<AccumulateContext>(module, "Accumulate")
+      .def(py::init<std::shared_ptr<GradientState>, Models>())
+      .def(
+          "__enter__",
+          [](AccumulateContext& context) {
+            context.micro_batch.emplace(*context.state, context.models);
+          })
+      .def("__exit__", [](AccumulateContext& context, const py::args&) {
+        context.micro_batch.reset();
+      });
 }
 
 } // namespace
 
 void bind_step(py::module_& module) {
-  module.def("backward", &run_backward);
+  bind_backward(module);
+  module.def(
+      "clip_grad_norm",
+      [](const Tensors& parameters, double max_norm, double norm_type) {
+        return step::clip_grad_norm(
+            parameters, {.max_norm = max_norm, .norm_type = norm_type});
+      },
+      ReleaseLock());
+  module.def("clip_grad_value", &step::clip_grad_value, ReleaseLock());
+  module.def("valid_rows", &step::valid_rows);
   module.def("gather_valid_rows", &step::gather_valid_rows, ReleaseLock());
 }
 
