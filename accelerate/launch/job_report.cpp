@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "accelerate/error.h"
@@ -63,25 +64,33 @@ std::string notice(const std::string& what) {
   return concat("accelerate launch: ", what, '\n');
 }
 
-const std::string& TracebackReport::set_first(const std::string& traceback) {
-  first_ = without_rank_marks(traceback);
-  return first_;
+std::string TracebackReport::show(const std::string& traceback) {
+  std::string text = without_rank_marks(traceback);
+  if (!text.empty()) {
+    shown_.push_back(text);
+  }
+  return text;
+}
+
+bool TracebackReport::has_shown(const std::string& traceback) const {
+  const std::string text = without_rank_marks(traceback);
+  return std::find(shown_.begin(), shown_.end(), text) != shown_.end();
 }
 
 std::string TracebackReport::add(int rank, const std::string& traceback) {
-  const std::string text = without_rank_marks(traceback);
-  if (text == first_) {
+  if (has_shown(traceback)) {
     same_.push_back(rank);
     return "";
   }
-  const std::string exception = exception_line(text);
+  const std::string exception = exception_line(without_rank_marks(traceback));
   return exception.empty()
       ? ""
       : notice(concat("rank ", rank, " raised after it: ", exception));
 }
 
 std::string TracebackReport::finish() {
-  const std::vector<int> ranks = std::exchange(same_, {});
+  std::vector<int> ranks = std::exchange(same_, {});
+  std::sort(ranks.begin(), ranks.end());
   return ranks.empty() ? ""
                        : notice(concat(
                              "rank",

@@ -24,22 +24,24 @@ namespace accelerate::launch {
 /// of a traceback each.
 class ACCELERATE_API TracebackReport {
  public:
-  /// @param traceback of the first rank that failed; empty when it had none,
-  /// and
-  ///   then the others' are worth showing
+  /// @param traceback that the user is about to see; nothing happens when it is
+  ///   empty
   /// @return the traceback without rank marks
-  const std::string& set_first(const std::string& traceback);
-  [[nodiscard]] bool has_first() const {
-    return !first_.empty();
+  std::string show(const std::string& traceback);
+  /// Before that a rank's traceback is worth showing.
+  [[nodiscard]] bool has_shown_any() const {
+    return !shown_.empty();
   }
-  /// @return what to say now; empty when the exception is the first's, or the
-  ///   rank was ended before it could name it
+  [[nodiscard]] bool has_shown(const std::string& traceback) const;
+  /// @return what to say now; empty when the traceback has been shown, or the
+  ///   rank was ended before it could name the exception
   [[nodiscard]] std::string add(int rank, const std::string& traceback);
-  /// @return which ranks raised the same; empty: none, or it has been said
+  /// @return which ranks raised what had been shown; empty: none, or it has
+  ///   been said
   [[nodiscard]] std::string finish();
 
  private:
-  std::string first_;
+  std::vector<std::string> shown_; ///< tracebacks without rank marks
   std::vector<int> same_; ///< ranks
 };
 

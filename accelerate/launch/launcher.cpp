@@ -307,8 +307,7 @@ void Job::fail(Rank& rank) {
       rank.outcome,
       options_,
       running_ranks(),
-      tracebacks_.set_first(
-          streams_.take_traceback(rank.outcome.global_rank))));
+      tracebacks_.show(streams_.take_traceback(rank.outcome.global_rank))));
   if (options_.on_failure == OnFailure::kEndOthers) {
     end_others();
   }
@@ -317,9 +316,17 @@ void Job::fail(Rank& rank) {
 void Job::settle_tracebacks() {
   for (const Rank& rank : ranks_) {
     const int number = rank.outcome.global_rank;
-    if (tracebacks_.has_first() && !rank.is_running &&
-        streams_.traceback_since(number)) {
-      streams_.say(tracebacks_.add(number, streams_.take_traceback(number)));
+    if (rank.is_running || !streams_.traceback_since(number) ||
+        (!tracebacks_.has_shown_any() && !interrupted_by_)) {
+      continue;
+    }
+    const std::string traceback = streams_.take_traceback(number);
+    if (interrupted_by_ && !tracebacks_.has_shown(traceback)) {
+      // Where each rank was is what a user who interrupts wants to see.
+      tracebacks_.show(traceback);
+      streams_.forward_traceback(number, traceback);
+    } else {
+      streams_.say(tracebacks_.add(number, traceback));
     }
   }
 }

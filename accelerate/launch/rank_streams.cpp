@@ -197,16 +197,22 @@ std::string RankStreams::take_traceback(int rank) {
   return "";
 }
 
+void RankStreams::forward_traceback(int rank, const std::string& traceback) {
+  LineSplitter lines(LineSplitter::CarriageReturn::kEndsPiece);
+  for (const Stream& stream : streams_) {
+    if (stream.rank == rank && stream.which == kErr) {
+      lines.feed(
+          traceback, [&](std::string_view line) { forward(stream, line); });
+    }
+  }
+}
+
 void RankStreams::release_tracebacks(Release which) {
   const auto now = std::chrono::steady_clock::now();
   for (Stream& stream : streams_) {
-    if (which == Release::kOverdue && !stream.hold.is_overdue(now)) {
-      continue;
+    if (which == Release::kAll || stream.hold.is_overdue(now)) {
+      forward_traceback(stream.rank, stream.hold.release());
     }
-    LineSplitter lines(LineSplitter::CarriageReturn::kEndsPiece);
-    lines.feed(stream.hold.release(), [&](std::string_view line) {
-      forward(stream, line);
-    });
   }
 }
 

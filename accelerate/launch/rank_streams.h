@@ -43,6 +43,8 @@ class RankStreams {
       int rank) const;
   /// The held traceback, which is then not passed on; empty when none is held.
   [[nodiscard]] std::string take_traceback(int rank);
+  /// Passes on what take_traceback() gave.
+  void forward_traceback(int rank, const std::string& traceback);
   /// Passes on what has been held long enough, or everything.
   enum class Release { kOverdue, kAll };
   void release_tracebacks(Release which);

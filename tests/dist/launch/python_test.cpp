@@ -161,6 +161,33 @@ sys.stderr.write("later\n")
   EXPECT_EQ(count(outcome.err, "later\n"), 2U);
 }
 
+TEST_F(LaunchPython, ShowsWhereRanksWereInterrupted) {
+  const std::string script = add("train.py", R"(
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def work():
+    print("up")
+    while True:
+        time.sleep(0.01)
+def other_work():
+    work()
+if os.environ["RANK"] == "2":
+    other_work()
+work()
+)");
+  StartedProgram program(
+      {.program = ACCELERATE_CLI,
+       .args = {"launch", "--num_processes", "3", script},
+       .env = {{"VIRTUAL_ENV", ""}, {"CONDA_PREFIX", ""}}});
+  ASSERT_TRUE(eventually([&] { return count(program.out(), "up\n") == 3; }));
+  program.send(SIGINT);
+  EXPECT_EQ(program.wait_code(), 128 + SIGINT);
+  // Ranks 0 and 1 were at the same place.
+  EXPECT_EQ(count(program.err(), "Traceback"), 2U) << program.err();
+  EXPECT_EQ(count(program.err(), "[rank 2]     other_work()\n"), 1U);
+  EXPECT_THAT(program.err(), HasSubstr(" raised the same exception\n"));
+}
+
 TEST_F(LaunchPython, ExplainsScriptsThatCannotBeRun) {
   const Outcome missing = launch({dir_ / "train.py", "--epochs", "3"});
   EXPECT_EQ(missing.code, 127);

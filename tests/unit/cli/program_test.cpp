@@ -56,6 +56,34 @@ TEST(Program, ExplainsProgramsThatCannotBeStarted) {
   EXPECT_EQ(err.find('\n'), err.size() - 1);
 }
 
+TEST(Program, RunsScriptsInThePythonEnvironmentThatItIsIn) {
+  test::TempDir dir;
+  const auto add_python = [&](const std::string& folder) {
+    std::filesystem::create_directories(dir / folder);
+    const std::string path = dir / folder / "python3";
+    std::ofstream(path) << "#!/bin/sh\necho " << folder << " \"$@\"\n";
+    EXPECT_EQ(::chmod(path.c_str(), 0755), 0);
+  };
+  add_python("own/bin");
+  add_python("active/bin");
+  std::filesystem::copy_file(ACCELERATE_CLI, dir / "own/bin/accelerate");
+  // As pipx does; the environment is that of the file, not of the link.
+  std::filesystem::create_symlink(
+      dir / "own/bin/accelerate", dir / "accelerate");
+  const auto launched_by = [&](const std::string& program) {
+    test::StartedProgram started(
+        {.program = program,
+         .args = {"launch", "-m", "package.train"},
+         .env = {{"VIRTUAL_ENV", dir / "active"}}});
+    EXPECT_EQ(started.wait_code(), 0) << started.err();
+    return started.out();
+  };
+  const std::string words = " -m package.train\n";
+  EXPECT_EQ(launched_by(dir / "own/bin/accelerate"), "own/bin" + words);
+  EXPECT_EQ(launched_by(dir / "accelerate"), "own/bin" + words);
+  EXPECT_EQ(launched_by(ACCELERATE_CLI), "active/bin" + words);
+}
+
 TEST(Program, RunsWithItsStandardStreamsClosed) {
   test::StartedProgram shell(
       {.program = "sh",

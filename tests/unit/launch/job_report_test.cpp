@@ -62,20 +62,23 @@ TEST(JobReport, ShowsTheTracebackInsteadOfTheLastLines) {
 TEST(TracebackReport, SaysOneLineOfEachLaterException) {
   const std::string header = "Traceback (most recent call last):\n  File\n";
   TracebackReport report;
-  EXPECT_FALSE(report.has_first());
-  EXPECT_EQ(report.set_first("[rank1]: E: x\n"), "E: x\n");
-  EXPECT_EQ(report.set_first(header + "E: x\n"), header + "E: x\n");
-  EXPECT_TRUE(report.has_first());
+  EXPECT_EQ(report.show(""), "");
+  EXPECT_FALSE(report.has_shown_any());
+  EXPECT_EQ(report.show("[rank1]: E: z\n"), "E: z\n");
+  EXPECT_TRUE(report.has_shown_any());
+  EXPECT_EQ(report.show(header + "E: x\n"), header + "E: x\n");
+  EXPECT_TRUE(report.has_shown("[rank2]: E: z\n"));
+  EXPECT_FALSE(report.has_shown(header));
   EXPECT_EQ(report.finish(), "");
   EXPECT_EQ(
       report.add(3, header + "E: y\n"),
       "accelerate launch: rank 3 raised after it: E: y\n");
   EXPECT_EQ(report.add(4, header), "") << "ended while it was printing";
-  EXPECT_EQ(report.add(0, header + "E: x\n"), "");
   EXPECT_EQ(
       report.add(
           2, "[rank2]: Traceback (most recent call last):\n  File\nE: x\n"),
       "");
+  EXPECT_EQ(report.add(0, header + "E: x\n"), "");
   EXPECT_EQ(
       report.finish(),
       "accelerate launch: ranks 0, 2 raised the same exception\n");
