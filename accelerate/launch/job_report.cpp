@@ -64,12 +64,17 @@ std::string notice(const std::string& what) {
   return concat("accelerate launch: ", what, '\n');
 }
 
-std::string TracebackReport::show(const std::string& traceback) {
-  std::string text = without_rank_marks(traceback);
-  if (!text.empty()) {
-    shown_.push_back(text);
+std::string TracebackReport::show_cause(const std::string& traceback) {
+  if (traceback.empty()) {
+    return "";
   }
-  return text;
+  has_cause_ = true;
+  show(traceback);
+  return shown_.back();
+}
+
+void TracebackReport::show(const std::string& traceback) {
+  shown_.push_back(without_rank_marks(traceback));
 }
 
 bool TracebackReport::has_shown(const std::string& traceback) const {

@@ -24,14 +24,15 @@ namespace accelerate::launch {
 /// of a traceback each.
 class ACCELERATE_API TracebackReport {
  public:
-  /// @param traceback that the user is about to see; nothing happens when it is
-  ///   empty
-  /// @return the traceback without rank marks
-  std::string show(const std::string& traceback);
-  /// Before that a rank's traceback is worth showing.
-  [[nodiscard]] bool has_shown_any() const {
-    return !shown_.empty();
+  /// @param traceback of the first rank that failed, about to be shown; empty
+  ///   when it had none
+  /// @return it without rank marks
+  std::string show_cause(const std::string& traceback);
+  [[nodiscard]] bool has_cause() const {
+    return has_cause_;
   }
+  /// @param traceback that is shown in full though it is not the cause
+  void show(const std::string& traceback);
   [[nodiscard]] bool has_shown(const std::string& traceback) const;
   /// @return what to say now; empty when the traceback has been shown, or the
   ///   rank was ended before it could name the exception
@@ -41,6 +42,7 @@ class ACCELERATE_API TracebackReport {
   [[nodiscard]] std::string finish();
 
  private:
+  bool has_cause_ = false;
   std::vector<std::string> shown_; ///< tracebacks without rank marks
   std::vector<int> same_; ///< ranks
 };

@@ -307,24 +307,28 @@ void Job::fail(Rank& rank) {
       rank.outcome,
       options_,
       running_ranks(),
-      tracebacks_.show(streams_.take_traceback(rank.outcome.global_rank))));
+      tracebacks_.show_cause(
+          streams_.take_traceback(rank.outcome.global_rank))));
   if (options_.on_failure == OnFailure::kEndOthers) {
     end_others();
   }
 }
 
 void Job::settle_tracebacks() {
+  if (!first_failed_rank_ && !interrupted_by_) {
+    return;
+  }
+  // Where each rank was is worth seeing when none of them is the cause.
+  const bool shows_all = interrupted_by_ || !tracebacks_.has_cause();
   for (const Rank& rank : ranks_) {
     const int number = rank.outcome.global_rank;
-    if (rank.is_running || !streams_.traceback_since(number) ||
-        (!tracebacks_.has_shown_any() && !interrupted_by_)) {
+    if (rank.is_running || !streams_.traceback_since(number)) {
       continue;
     }
     const std::string traceback = streams_.take_traceback(number);
-    if (interrupted_by_ && !tracebacks_.has_shown(traceback)) {
-      // Where each rank was is what a user who interrupts wants to see.
-      tracebacks_.show(traceback);
+    if (shows_all && !tracebacks_.has_shown(traceback)) {
       streams_.forward_traceback(number, traceback);
+      tracebacks_.show(traceback);
     } else {
       streams_.say(tracebacks_.add(number, traceback));
     }

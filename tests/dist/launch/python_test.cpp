@@ -31,9 +31,11 @@ class LaunchPython : public testing::Test {
   }
   /// `accelerate launch words…` with the system's Python, or that of `venv`.
   Outcome launch(Words words, const std::string& venv = "") {
-    words.insert(words.begin(), "launch");
+    // What is set where the tests run must not hide what the launcher sets.
+    words.insert(
+        words.begin(), {"--unset=PYTHONUNBUFFERED", ACCELERATE_CLI, "launch"});
     StartedProgram program(
-        {.program = ACCELERATE_CLI,
+        {.program = "env",
          .args = words,
          .env = {
              {"VIRTUAL_ENV", venv},
@@ -43,6 +45,20 @@ class LaunchPython : public testing::Test {
     // Importing torch takes seconds on a busy machine.
     const int code = program.wait_code(120s);
     return {code, program.out(), program.err()};
+  }
+  void SetUp() override {
+    // meet(name): returns when all ranks have called it.
+    add("meeting.py", R"(
+import os, sys, time
+here = os.path.dirname(__file__)
+def meet(name):
+    open(os.path.join(here, name + os.environ["RANK"]), "w").close()
+    while sum(entry.startswith(name) for entry in os.listdir(here)) < int(
+            os.environ["WORLD_SIZE"]):
+        time.sleep(0.001)
+def print_traceback():
+    sys.stderr.write("Traceback (most recent call last):\n  in f\nE: x\n")
+)");
   }
   TempDir dir_;
 };
@@ -101,15 +117,12 @@ time.sleep(60)
 }
 
 TEST_F(LaunchPython, ShowsOneTracebackWhenAllRanksRaiseTheSame) {
-  // The ranks wait for each other, so that none is ended before it raises.
   const std::string script = add("train.py", R"(
-import os, sys, time
-here = os.path.dirname(sys.argv[0])
-open(os.path.join(here, "rank" + os.environ["RANK"]), "w")
-while sum(name.startswith("rank") for name in os.listdir(here)) < 3:
-    time.sleep(0.001)
-sys.stderr.write("Traceback (most recent call last):\n  in f\nE: x\n")
-time.sleep(0.5)
+import sys
+from meeting import meet, print_traceback
+meet("ready")
+print_traceback()
+meet("printed")
 sys.exit(1)
 )");
   const Outcome outcome = launch({"--num_processes", "3", script});
@@ -121,27 +134,51 @@ sys.exit(1)
 TEST_F(LaunchPython, NamesTheRankThatRaisedFirstThoughAnotherEndsFirst) {
   const std::string script = add("train.py", R"(
 import os, sys, time
-here = os.path.dirname(sys.argv[0])
-flag = os.path.join(here, "raised")
-if os.environ["RANK"] == "1":
-    sys.stderr.write("Traceback (most recent call last):\n  in f\nCause: x\n")
-    open(flag, "w")
-    time.sleep(0.5)
-    sys.exit(7)
-while not os.path.exists(flag):
+from meeting import meet, print_traceback
+peer = os.path.join(os.path.dirname(__file__), "peer")
+meet("ready")
+if os.environ["RANK"] == "0":
+    open(peer, "w").write(str(os.getpid()))
+    meet("printed")
+    raise RuntimeError("peer is gone")
+print_traceback()
+meet("printed")
+stat = "/proc/" + open(peer).read() + "/stat"
+while open(stat).read().split()[2] != "Z":
     time.sleep(0.001)
-time.sleep(0.05)
-raise RuntimeError("peer is gone")
+time.sleep(0.1)
+sys.exit(7)
 )");
   const Outcome outcome = launch({"--num_processes", "2", script});
   EXPECT_EQ(outcome.code, 7);
   EXPECT_THAT(
       outcome.err, testing::StartsWith("accelerate launch: rank 1 of 2 on"));
-  EXPECT_THAT(outcome.err, HasSubstr("'): Cause: x\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("'): E: x\n"));
   EXPECT_THAT(
       outcome.err,
       HasSubstr("rank 0 raised after it: RuntimeError: peer is gone\n"));
   EXPECT_EQ(count(outcome.err, "Traceback"), 1U) << outcome.err;
+}
+
+TEST_F(LaunchPython, ShowsEachPlaceWhenARankIsKilled) {
+  const std::string script = add("train.py", R"(
+import os, signal, sys, time
+from meeting import meet, print_traceback
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+meet("ready")
+if os.environ["RANK"] != "0":
+    print_traceback()
+meet("printed")
+if os.environ["RANK"] == "0":
+    os.kill(os.getpid(), signal.SIGKILL)
+time.sleep(60)
+)");
+  const Outcome outcome = launch({"--num_processes", "3", script});
+  EXPECT_EQ(outcome.code, 128 + SIGKILL);
+  EXPECT_THAT(
+      outcome.err, testing::StartsWith("accelerate launch: rank 0 of 3 on"));
+  EXPECT_EQ(count(outcome.err, "] Traceback"), 1U) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("raised the same exception\n"));
 }
 
 TEST_F(LaunchPython, PassesATracebackOnWhenTheRankGoesOn) {

@@ -62,18 +62,21 @@ TEST(JobReport, ShowsTheTracebackInsteadOfTheLastLines) {
 TEST(TracebackReport, SaysOneLineOfEachLaterException) {
   const std::string header = "Traceback (most recent call last):\n  File\n";
   TracebackReport report;
-  EXPECT_EQ(report.show(""), "");
-  EXPECT_FALSE(report.has_shown_any());
-  EXPECT_EQ(report.show("[rank1]: E: z\n"), "E: z\n");
-  EXPECT_TRUE(report.has_shown_any());
-  EXPECT_EQ(report.show(header + "E: x\n"), header + "E: x\n");
+  EXPECT_EQ(report.show_cause(""), "");
+  EXPECT_FALSE(report.has_cause());
+  report.show("[rank1]: E: z\n");
+  EXPECT_FALSE(report.has_cause());
+  EXPECT_EQ(report.show_cause("[rank1]: E: y\n"), "E: y\n");
+  EXPECT_EQ(report.show_cause(header + "E: x\n"), header + "E: x\n");
+  EXPECT_TRUE(report.has_cause());
   EXPECT_TRUE(report.has_shown("[rank2]: E: z\n"));
-  EXPECT_FALSE(report.has_shown(header));
+  EXPECT_FALSE(report.has_shown("E: x\n"));
   EXPECT_EQ(report.finish(), "");
   EXPECT_EQ(
       report.add(3, header + "E: y\n"),
       "accelerate launch: rank 3 raised after it: E: y\n");
-  EXPECT_EQ(report.add(4, header), "") << "ended while it was printing";
+  EXPECT_EQ(report.add(4, header + "  File\n"), "")
+      << "ended while it was printing";
   EXPECT_EQ(
       report.add(
           2, "[rank2]: Traceback (most recent call last):\n  File\nE: x\n"),
