@@ -18,9 +18,16 @@ namespace {
 
 constexpr const char* kWhere = "step.gather_for_metrics";
 
+/// Whether the current batch may hold repeated samples: only the last one of a
+/// loader does, and only when the data does not fill the last round.
+bool is_tail(const GradientState& state) {
+  return state.end_of_dataloader() && state.remainder() != 0;
+}
+
 /// What one rank brings.
 struct RankRows {
-  std::int64_t valid = -1; ///< samples, -1: unknown
+  std::int64_t valid = -1; ///< samples of a tail, -1: unknown or no tail
+  std::int64_t remainder = 0; ///< of a tail, -1: unknown, 0: no tail
   std::vector<std::int64_t> rows; // [tensor]
 };
 
@@ -33,7 +40,9 @@ std::int64_t rows_of(const at::Tensor& tensor) {
 std::string to_text(
     const std::vector<at::Tensor>& tensors,
     const GradientState& state) {
-  std::string text = std::to_string(state.valid_samples());
+  std::string text = is_tail(state)
+      ? concat(state.valid_samples(), ' ', state.remainder())
+      : "-1 0";
   for (const at::Tensor& tensor : tensors) {
     text += ' ' + std::to_string(rows_of(tensor));
   }
@@ -43,7 +52,7 @@ std::string to_text(
 RankRows from_text(const std::string& text) {
   RankRows result;
   std::istringstream stream(text);
-  stream >> result.valid;
+  stream >> result.valid >> result.remainder;
   for (std::int64_t rows = 0; stream >> rows;) {
     result.rows.push_back(rows);
   }
@@ -73,13 +82,22 @@ exchange_rows(
   return ranks;
 }
 
+/// Whether rows beyond the valid ones are to be dropped. A loader that drops
+/// its tail does not know its remainder; its ranks have equally many valid
+/// samples.
+bool has_repetitions(const std::vector<RankRows>& ranks) {
+  return std::any_of(ranks.begin(), ranks.end(), [&](const RankRows& rank) {
+    return rank.remainder > 0 || rank.valid != ranks.front().valid;
+  });
+}
+
 /// Rows to keep of each rank's part of tensor `index`.
 std::vector<std::int64_t> // [global_rank]
 rows_to_keep(
     const std::vector<RankRows>& ranks,
     std::size_t index,
     bool has_samples) {
-  const bool is_per_sample = has_samples &&
+  const bool is_per_sample = has_samples && has_repetitions(ranks) &&
       std::all_of(ranks.begin(), ranks.end(), [&](const RankRows& rank) {
                                return rank.rows[index] >= rank.valid;
                              });
@@ -126,7 +144,7 @@ at::Tensor keep_rows(
 
 std::int64_t valid_rows(const GradientState& state, std::int64_t rows) {
   const std::int64_t valid = state.valid_samples();
-  return valid < 0 ? rows : std::min(rows, valid);
+  return valid < 0 || !is_tail(state) ? rows : std::min(rows, valid);
 }
 
 std::vector<at::Tensor> gather_valid_rows(

@@ -15,23 +15,24 @@
 namespace accelerate::step {
 
 /// How many of `rows` rows of this rank belong to samples that no other rank
-/// has: the first ones. All of them outside of a loop over a prepared loader,
-/// and when there are fewer rows than samples, because then they are not one
-/// per sample. Not collective.
+/// has: the first ones. All of them unless the batch is the last one of a
+/// prepared loader that its data does not fill, and when there are fewer rows
+/// than samples, because then they are not one per sample. Not collective.
 [[nodiscard]] ACCELERATE_API std::int64_t valid_rows(
     const GradientState& state,
     std::int64_t rows);
 
 /// Gathers tensors of all ranks and drops the rows that belong to repeated
-/// samples. Which rows those are comes from the active loader of `state`;
-/// outside of a loop over a prepared loader all rows are kept. Ranks may have
-/// different numbers of rows, tensors of one call as well. Collective.
+/// samples. Only the last batch of a prepared loader has such, and only when
+/// the data does not fill the last round; the active loader of `state` knows.
+/// In all other batches, and outside of a loop, all rows are kept. Ranks may
+/// have different numbers of rows, tensors of one call as well. Collective.
 ///
-/// A tensor is taken as one row per sample when every rank has at least as many
-/// rows as valid samples. With more, the first ones count, as scripts expect
-/// that repeat a loss for the whole batch size. A tensor without dimensions is
-/// one value per rank. Nothing is dropped of that, nor of a tensor in which
-/// some rank has fewer rows than samples.
+/// In such a batch a tensor is taken as one row per sample when every rank has
+/// at least as many rows as valid samples. With more, the first ones count, as
+/// scripts expect that repeat a loss for the whole batch size. A tensor without
+/// dimensions is one value per rank. Nothing is dropped of that, nor of a
+/// tensor in which some rank has fewer rows than samples.
 /// @param tensors each of shape (rows on this rank, …) or without dimensions
 /// @return each of shape (rows kept of all ranks, …), in the order of ranks
 /// @throws CommError when ranks pass different numbers of tensors, dtypes or

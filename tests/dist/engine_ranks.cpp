@@ -77,7 +77,8 @@ void metrics_of_other_shapes() {
   const int rank = accelerator.process_index();
   const int world = accelerator.num_processes();
   const at::Tensor ranks = at::arange(world);
-  for (const std::int64_t count : {1, 4 * world + 1, 4 * world + 5}) {
+  for (const std::int64_t count :
+       {1, 4 * world + 1, 4 * world + 5, 8 * world}) {
     auto loader =
         accelerator.prepare(DataLoader(numbers(count), {.batch_size = 4}));
     for (const Batch& batch : loader) {
@@ -99,6 +100,12 @@ void metrics_of_other_shapes() {
           at::equal(repeated, at::repeat_interleave(ranks, valid)),
           "a repeated loss once for each sample");
       expect(x.numel() == repeated.numel(), "as many as samples");
+      const bool is_full = valid.min().item<std::int64_t>() == 4;
+      const at::Tensor words = at::full({8}, rank);
+      expect(
+          accelerator.gather_for_metrics(words).numel() ==
+              (is_full ? 8 * world : valid.sum().item<std::int64_t>()),
+          "two rows for each sample, unless samples are repeated");
     }
   }
   expect(

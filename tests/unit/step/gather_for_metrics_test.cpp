@@ -10,21 +10,20 @@
 namespace accelerate::step {
 namespace {
 
-class FixedLoader final : public ActiveLoader {
- public:
-  explicit FixedLoader(std::int64_t valid) : valid_(valid) {}
+struct FixedLoader final : ActiveLoader {
+  explicit FixedLoader(std::int64_t n) : valid(n) {}
   bool end_of_dataloader() const override {
-    return true;
+    return is_at_end;
   }
   std::int64_t remainder() const override {
-    return valid_;
+    return rest;
   }
   std::int64_t valid_samples() const override {
-    return valid_;
+    return valid;
   }
-
- private:
-  std::int64_t valid_;
+  std::int64_t valid;
+  std::int64_t rest = 1;
+  bool is_at_end = true;
 };
 
 class GatherForMetrics : public testing::Test {
@@ -68,6 +67,19 @@ TEST_F(GatherForMetrics, KeepsATensorWithFewerRowsThanTheBatchHasSamples) {
   iterate(4);
   EXPECT_TRUE(at::equal(gathered(at::ones({3, 2})), at::ones({3, 2})));
   EXPECT_EQ(gathered(at::ones({0, 2})).sizes(), (at::IntArrayRef{0, 2}));
+}
+
+TEST_F(GatherForMetrics, KeepsMoreRowsThanSamplesInABatchWithoutRepetitions) {
+  iterate(3);
+  loader_->is_at_end = false; // one row for each word of 3 texts
+  EXPECT_TRUE(at::equal(gathered(at::arange(12)), at::arange(12)));
+  EXPECT_EQ(valid_rows(state_, 12), 12);
+  loader_->is_at_end = true;
+  loader_->rest = 0;
+  EXPECT_TRUE(at::equal(gathered(at::arange(12)), at::arange(12)));
+  EXPECT_EQ(valid_rows(state_, 12), 12);
+  loader_->rest = -1; // one rank alone repeats nothing
+  EXPECT_TRUE(at::equal(gathered(at::arange(12)), at::arange(12)));
 }
 
 TEST_F(GatherForMetrics, TakesTensorsOfDifferentLengthInOneCall) {
