@@ -57,7 +57,7 @@ std::string find_in_path(
   for (std::size_t begin = 0; begin <= path.size();) {
     const std::size_t end = std::min(path.find(':', begin), path.size());
     const std::string folder = path.substr(begin, end - begin);
-    const std::string candidate = (folder.empty() ? "." : folder) + '/' + name;
+    std::string candidate = (folder.empty() ? "." : folder) + '/' + name;
     if (why_not(candidate, X_OK) == 0) {
       return candidate;
     }
@@ -144,10 +144,14 @@ Command with_python(
     const LaunchOptions& options,
     const EnvironmentLookup& lookup) {
   const std::string interpreter = find_interpreter(options, lookup);
-  std::vector<std::string> argv{interpreter, options.program};
+  std::vector<std::string> argv{interpreter};
   if (options.kind == ProgramKind::kPythonModule) {
-    argv.insert(argv.begin() + 1, "-m");
+    argv.emplace_back("-m");
   }
+  // A script such as -x.py must not become a flag of Python.
+  const bool looks_like_flag =
+      options.kind == ProgramKind::kFile && options.program.starts_with('-');
+  argv.push_back((looks_like_flag ? "./" : "") + options.program);
   Command command = with_args(interpreter, std::move(argv), options.args);
   command.is_python = true;
   return command;

@@ -88,8 +88,9 @@ void RankStreams::pass_on(Stream& stream, std::string_view line) {
     stream.captured += line.substr(0, room);
     return;
   }
-  const auto now = std::chrono::steady_clock::now();
-  if (stream.which == kOut || !stream.hold.take(line, now)) {
+  const bool is_held = stream.which == kErr &&
+      stream.hold.take(line, std::chrono::steady_clock::now());
+  if (!is_held) {
     forward(stream, line);
   }
 }

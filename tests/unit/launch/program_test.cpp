@@ -144,6 +144,17 @@ TEST_F(Program, StartsScriptsWithTheActivePython) {
   EXPECT_EQ(chosen(""), conda);
 }
 
+TEST_F(Program, GivesPythonNoScriptForAFlag) {
+  add("python3", 0755);
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(dir_.path());
+  add("-c.py", 0644);
+  const Command command = resolve_command({.program = "-c.py"}, here());
+  std::filesystem::current_path(before);
+  ASSERT_EQ(command.argv.size(), 2U);
+  EXPECT_EQ(command.argv[1], "./-c.py");
+}
+
 TEST_F(Program, StartsModulesAsPythonWould) {
   const std::string python = add("python3", 0755);
   const Command command = resolve_command(
