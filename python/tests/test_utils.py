@@ -130,8 +130,10 @@ def test_tqdm_is_the_function_however_it_is_imported():
 
 def test_importing_helpers_loads_no_library():
     script = (
-        "import sys, torch, accelerate; from accelerate.utils import *; from accelerate.logging import get_logger\n"
-        "print([m for m in ('transformers', 'datasets', 'tqdm', 'torch._dynamo', 'safetensors') if m in sys.modules])"
+        "import sys, torch; before = set(sys.modules)\n"
+        "import accelerate; from accelerate.utils import *; from accelerate.logging import get_logger\n"
+        "heavy = {'transformers', 'datasets', 'tqdm', 'torch._dynamo', 'safetensors', 'numpy', 'packaging'}\n"
+        "print(sorted(heavy & set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
