@@ -112,7 +112,7 @@ at::Tensor clip_grad_norm(
   const at::NoGradGuard no_grad;
   options.validate();
   const std::vector<Gradients> groups = group_gradients(parameters, kWhere);
-  const at::Tensor norm = total_norm(groups, options.norm_type);
+  at::Tensor norm = total_norm(groups, options.norm_type);
   ACCELERATE_CHECK(
       !options.error_if_nonfinite || is_finite(norm),
       ConfigError,

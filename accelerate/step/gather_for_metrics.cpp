@@ -102,6 +102,7 @@ rows_to_keep(
                                return rank.rows[index] >= rank.valid;
                              });
   std::vector<std::int64_t> keep;
+  keep.reserve(ranks.size());
   for (const RankRows& rank : ranks) {
     keep.push_back(
         is_per_sample && rank.valid >= 0 ? rank.valid : rank.rows[index]);
