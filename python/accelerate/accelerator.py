@@ -62,7 +62,8 @@ def _refuse_unsupported(arguments):
     for name, value in arguments.items():
         if name not in _NOT_YET:
             raise TypeError(f"Accelerator() got an unexpected keyword argument '{name}'")
-        if value is not None and str(getattr(value, "value", value)).lower() != "no":
+        asked = getattr(value, "backend", value)  # a TorchDynamoPlugin may ask for nothing, as transformers' does
+        if asked is not None and str(getattr(asked, "value", asked)).lower() != "no":
             raise ConfigError(f"[accelerator] {name} is not supported yet; leave it out")
 
 

@@ -132,6 +132,9 @@ class DataLoaderShard(DataLoader):
         if tail is not None:
             position.valid_samples = tail.num_real
             position.remainder = tail.remainder
+        elif position.remainder > 0 and PartialState().num_processes == 1:
+            # No sample is repeated, but a loss that a script repeats for the whole batch size ends with the samples.
+            position.valid_samples = position.remainder
         yield batch
         self.iteration += 1
 

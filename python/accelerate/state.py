@@ -351,8 +351,10 @@ class GradientState:
         self.__dict__ = GradientState._shared_state
         if "_native" not in self.__dict__:
             self._native = _native.GradientState()
+            self.plugin_kwargs = {}  # what the last plugin asks for beside the defaults; transformers reads it
         plugin = gradient_accumulation_plugin
         if plugin is not None:
+            self.plugin_kwargs = plugin.to_kwargs()
             native = self._native
             native.num_steps = plugin.num_steps
             native.sync_with_dataloader = plugin.sync_with_dataloader

@@ -132,6 +132,54 @@ class TestOneProcess:
             reduce(value, "median")
 
 
+    def test_metrics_of_one_process_end_with_the_samples(self, fresh_state):
+        from accelerate import Accelerator
+
+        accelerator = Accelerator(cpu=True)
+        loader = accelerator.prepare(torch.utils.data.DataLoader(torch.arange(7), batch_size=3))
+        for batch in loader:
+            size = len(batch)
+            assert accelerator.gather_for_metrics(batch).tolist() == batch.tolist()
+            # A loss repeated for the batch size of the settings, as evaluation loops do.
+            assert accelerator.gather_for_metrics({"loss": torch.ones(3)})["loss"].shape == (size,)
+            assert accelerator.gather_for_metrics(torch.tensor(1.0)).dim() == 0
+            assert accelerator.gather_for_metrics(["text"] * 3) == ["text"] * size
+            assert len(accelerator.gather_for_metrics(torch.ones(3), use_gather_object=True)) == size
+        assert accelerator.gather_for_metrics(torch.ones(3)).shape == (3,)
+
+
+METRICS = """
+import torch
+from accelerate import Accelerator
+
+accelerator = Accelerator()
+loader = accelerator.prepare(torch.utils.data.DataLoader(torch.arange(7), batch_size=2))
+tensors, objects, rows, losses = [], [], [], 0
+for batch in loader:
+    tensors += accelerator.gather_for_metrics({"x": batch})["x"].tolist()
+    objects += accelerator.gather_for_metrics([str(one.item()) for one in batch])
+    rows += [one.item() for one in accelerator.gather_for_metrics(batch, use_gather_object=True)]
+    losses += len(accelerator.gather_for_metrics(torch.ones(2)))
+assert sorted(tensors) == list(range(7)) and losses == 7, (tensors, losses)
+assert objects == [str(one) for one in tensors] and rows == tensors, (objects, rows)
+for bad in ("text", {"a": "b"}):
+    try:
+        accelerator.gather_for_metrics(bad, use_gather_object=True)
+    except TypeError as error:
+        assert "one object for each sample" in str(error)
+    else:
+        raise AssertionError(bad)
+print("fine", flush=True)
+"""
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_metrics_hold_every_sample_once(launch, world):
+    done = launch(METRICS, world)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("fine") == world
+
+
 COLLECTIVES = """
 import collections, dataclasses, torch
 from accelerate import PartialState

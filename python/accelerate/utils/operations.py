@@ -425,7 +425,7 @@ def gather_object(object):
             f"[gather_object] got {_brief(object)} of type {type(object).__name__}, expected a list; "
             "put a single object into one"
         )
-    gathered = _native.gather_bytes(state._group, _pickled("gather_object", list(object)))
+    gathered = _native.gather_bytes(state._group, _pickled("gather_object", _as_objects(object)))
     return [item for part in gathered for item in pickle.loads(part)]
 
 
@@ -486,6 +486,20 @@ def copy_tensor_to_devices(tensor: torch.Tensor | None = None) -> torch.Tensor:
 # --- behind methods of Accelerator and PartialState
 
 
+def _has_rows(value):
+    return isinstance(value, torch.Tensor) and value.dim() > 0
+
+
+def _as_objects(values):
+    """What is pickled for a sequence. A tensor goes as one: each of its rows would carry the memory of all."""
+    return values.clone() if _has_rows(values) else list(values)
+
+
+def _cut(rows, gradients):
+    valid = _native.valid_rows(gradients, len(rows))
+    return rows if valid == len(rows) else rows[:valid]
+
+
 def gather_for_metrics(group, gradients, input_data, use_gather_object: bool = False):
     """Every sample of the loader once; see `Accelerator.gather_for_metrics`. Collective.
 
@@ -496,19 +510,20 @@ def gather_for_metrics(group, gradients, input_data, use_gather_object: bool = F
         use_gather_object (`bool`): gather as objects even if all are tensors.
     """
     tensors = []
+    is_alone = group.world_size == 1
     if not use_gather_object and _collect(input_data, tensors):
-        if group.world_size == 1:
-            return input_data
-        return _with_tensors(input_data, _native.gather_valid_rows(group, gradients, tensors))
-    if group.world_size == 1:
-        return input_data
+        if not is_alone:
+            return _with_tensors(input_data, _native.gather_valid_rows(group, gradients, tensors))
+        # Nothing is repeated, but a loss may be: scripts repeat it for the whole batch size.
+        return recursively_apply(lambda one: _cut(one, gradients) if _has_rows(one) else one, input_data)
+    if is_alone:
+        return _cut(input_data, gradients) if isinstance(input_data, list) or _has_rows(input_data) else input_data
     if isinstance(input_data, (str, bytes, Mapping)) or not hasattr(input_data, "__len__"):
         raise TypeError(
             f"[gather_for_metrics] got {_brief(input_data)} of type {type(input_data).__name__}, expected tensors, or "
             "a list with one object for each sample"
         )
-    valid = _native.valid_rows(gradients, len(input_data))
-    mine = _pickled("gather_for_metrics", list(input_data)[:valid])
+    mine = _pickled("gather_for_metrics", _cut(_as_objects(input_data), gradients))
     return [item for part in _native.gather_bytes(group, mine) for item in pickle.loads(part)]
 
 
