@@ -10,7 +10,7 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSa
 
 from . import _native
 from .errors import ConfigError
-from .samplers import BatchSamplerShard, SeedableRandomSampler, SkipBatchSampler, layers_of
+from .samplers import WRAPPERS, BatchSamplerShard, SeedableRandomSampler, SkipBatchSampler, layers_of
 from .state import GradientState, PartialState
 from .utils.random import synchronize_rng_states
 
@@ -28,8 +28,6 @@ _KEPT_SETTINGS = (
     "persistent_workers",
     "in_order",
 )
-
-
 _END = object()
 
 
@@ -42,17 +40,20 @@ def _index_source(loader: DataLoader):
 
 def get_sampler(dataloader: DataLoader):
     """The sampler that gives a loader its single indices, or None where its batch sampler has none."""
-    *_, innermost = layers_of(_index_source(dataloader))
-    if hasattr(innermost, "sampler"):
-        return innermost.sampler
-    return innermost if dataloader.batch_sampler is None else None
+    source = _index_source(dataloader)
+    while isinstance(source, WRAPPERS):
+        source = source.batch_sampler
+    if hasattr(source, "sampler"):
+        return source.sampler
+    return source if dataloader.batch_sampler is None else None
 
 
 class DataLoaderShard(DataLoader):
     """A prepared loader: a `torch.utils.data.DataLoader` that knows its place in the job.
 
     It is one batch ahead, so that the last batch is known as such when it is handed out, and moves batches to `device`.
-    Passes are collective where `rng_types` names a stream. While a pass is open, `GradientState` follows it; passes nest.
+    Passes are collective where `rng_types` names a stream. While a pass is open `GradientState` follows it; passes
+    nest.
 
     Args:
         dataset: of map style, or in a world of one an `IterableDataset`.
@@ -176,12 +177,12 @@ class DataLoaderShard(DataLoader):
     @property
     def total_batch_size(self) -> int | None:
         """Samples that all processes take at once; None where batches have no common size."""
-        size = None
-        for layer in layers_of(_index_source(self)):
-            size = getattr(layer, "batch_size", None)
-            if isinstance(layer, BatchSamplerShard):
-                return size if size is None or layer.split_batches else size * layer.num_processes
-        return size
+        source = _index_source(self)
+        size = getattr(source, "batch_size", None)
+        shard = next((layer for layer in layers_of(source) if isinstance(layer, BatchSamplerShard)), None)
+        if size is None or shard is None or shard.split_batches:
+            return size
+        return size * shard.num_processes
 
     @property
     def total_dataset_length(self) -> int:
@@ -202,13 +203,15 @@ class DataLoaderShard(DataLoader):
 
     def set_sampler(self, sampler) -> None:
         """Replaces the sampler of single indices, from the next pass on."""
-        *outer, innermost = layers_of(_index_source(self))
-        if hasattr(innermost, "sampler"):
-            innermost.sampler = sampler
+        wrapper, source = None, _index_source(self)
+        while isinstance(source, WRAPPERS):
+            wrapper, source = source, source.batch_sampler
+        if hasattr(source, "sampler"):
+            source.sampler = sampler
         elif self.batch_sampler is not None:
-            raise ConfigError(f"[data_loader.set_sampler] {type(innermost).__name__} has no sampler to replace")
-        elif outer:
-            outer[-1].batch_sampler = sampler
+            raise ConfigError(f"[data_loader.set_sampler] {type(source).__name__} has no sampler to replace")
+        elif wrapper is not None:
+            wrapper.batch_sampler = sampler
         else:
             self.__dict__["sampler"] = sampler  # torch refuses to assign it
 
@@ -304,7 +307,8 @@ def prepare_data_loader(
         use_stateful_dataloader=use_stateful_dataloader,
         torch_device_mesh=torch_device_mesh,
     )
-    _check_class(dataloader)
+    _check_class("prepare", dataloader)
+    _warn_of_own_iteration(dataloader)
     state = PartialState()
     world_size = state.num_processes if num_processes is None else num_processes
     rank = state.process_index if process_index is None else process_index
@@ -336,11 +340,14 @@ def prepare_data_loader(
     return prepared
 
 
-def _check_class(dataloader):
+def _check_class(function, dataloader):
     if not isinstance(dataloader, DataLoader):
         raise ConfigError(
-            f"[data_loader.prepare] got a {type(dataloader).__name__}, expected a torch.utils.data.DataLoader"
+            f"[data_loader.{function}] got a {type(dataloader).__name__}, expected a torch.utils.data.DataLoader"
         )
+
+
+def _warn_of_own_iteration(dataloader):
     if type(dataloader).__iter__ not in (DataLoader.__iter__, SkipDataLoader.__iter__):
         warnings.warn(
             f"{type(dataloader).__name__} iterates in a way of its own, which the prepared loader does not use: it "
@@ -353,8 +360,8 @@ def _check_shareable(loader, even_batches):
     """What cannot be shared out between several processes."""
     if isinstance(loader.dataset, IterableDataset):
         raise ConfigError(
-            f"[data_loader.prepare] {type(loader.dataset).__name__} is an IterableDataset, which is not supported yet in "
-            "several processes; use a dataset with a length and indices, or one process"
+            f"[data_loader.prepare] {type(loader.dataset).__name__} is an IterableDataset, which is not supported yet "
+            "in several processes; use a dataset with a length and indices, or one process"
         )
     source = _index_source(loader)
     for layer in (*layers_of(source), get_sampler(loader)):
@@ -372,8 +379,8 @@ def _check_shareable(loader, even_batches):
     repeats = even_batches and not getattr(source, "drop_last", False)
     if repeats and loader.num_workers > 0 and not getattr(loader, "in_order", True):
         raise ConfigError(
-            "[data_loader.prepare] with in_order=False it is not known which of the last batches repeats samples; leave "
-            "it out, or use drop_last or even_batches=False"
+            "[data_loader.prepare] with in_order=False it is not known which of the last batches repeats samples; "
+            "leave it out, or use drop_last or even_batches=False"
         )
 
 
@@ -431,6 +438,7 @@ def skip_first_batches(dataloader: DataLoader, num_batches: int = 0) -> DataLoad
     Raises:
         ConfigError: for a negative number.
     """
+    _check_class("skip", dataloader)
     dataset = dataloader.dataset
     settings = _settings(dataloader, SkipBatchSampler(_index_source(dataloader), num_batches))
     if isinstance(dataset, IterableDataset):

@@ -215,3 +215,7 @@ class SkipBatchSampler(BatchSampler):
 
     def __len__(self) -> int:
         return max(0, len(self.batch_sampler) - self.skip_batches)
+
+
+# The layers that this package puts around the user's batch sampler.
+WRAPPERS = (BatchSamplerShard, SkipBatchSampler)

@@ -1,7 +1,7 @@
 """python/tests/loader_cases.py: loaders whose order depends on random streams, for the golden file and its test.
 
-`order_of(case, …)` runs with any package that has `prepare_data_loader`: tools/golden/loader_order.py runs it with the
-original. All ranks run in one process: they are seeded alike, so that synchronising their streams changes nothing.
+`order_of(case, …)` runs with any package that has `prepare_data_loader`: tools/golden/loader_order.py runs it with
+the original. All ranks run in one process: seeded alike, so that synchronising their streams changes nothing.
 """
 
 import hashlib

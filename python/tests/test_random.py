@@ -61,3 +61,32 @@ def test_streams_that_are_not_there():
             synchronize_rng_state(stream)
     with pytest.raises(ConfigError, match="needs a generator"):
         synchronize_rng_states(["generator"])
+
+
+RANKS = """
+import random, numpy, torch
+from accelerate.state import PartialState
+from accelerate.utils import set_seed, synchronize_rng_states
+
+rank = PartialState().process_index
+set_seed(10, device_specific=True)
+assert torch.initial_seed() == 10 + rank
+torch.rand(3 + rank)
+generator = torch.Generator().manual_seed(rank)
+torch.rand(2 * rank, generator=generator)
+synchronize_rng_states(["torch", "generator"], generator)
+print("drawn", rank, torch.rand(()).item(), torch.rand((), generator=generator).item(), random.random())
+"""
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_streams_of_process_zero_go_to_the_others(launch, ranks):
+    done = launch(RANKS, ranks)
+    assert done.returncode == 0, done.stderr
+    lines = sorted(line.split("drawn ", 1)[1].split() for line in done.stdout.splitlines() if "drawn " in line)
+    assert [line[0] for line in lines] == [str(rank) for rank in range(ranks)]
+    torch.manual_seed(10)
+    torch.rand(3)
+    expected = [torch.rand(()).item(), torch.rand((), generator=torch.Generator().manual_seed(0)).item()]
+    assert all([float(number) for number in line[1:3]] == expected for line in lines)
+    assert len({line[3] for line in lines}) == ranks  # Python's stream was not asked for
