@@ -38,11 +38,17 @@ def _index_source(loader: DataLoader):
     return loader.batch_sampler
 
 
-def get_sampler(dataloader: DataLoader):
-    """The sampler that gives a loader its single indices, or None where its batch sampler has none."""
-    source = _index_source(dataloader)
+def _user_source(loader: DataLoader):
+    """The same, as the user made it."""
+    source = _index_source(loader)
     while isinstance(source, WRAPPERS):
         source = source.batch_sampler
+    return source
+
+
+def get_sampler(dataloader: DataLoader):
+    """The sampler that gives a loader its single indices, or None where its batch sampler has none."""
+    source = _user_source(dataloader)
     if hasattr(source, "sampler"):
         return source.sampler
     return source if dataloader.batch_sampler is None else None
@@ -133,9 +139,9 @@ class DataLoaderShard(DataLoader):
         if tail is not None:
             position.valid_samples = tail.num_real
             position.remainder = tail.remainder
-        elif position.remainder > 0 and PartialState().num_processes == 1:
+        elif self._is_length_certain():
             # No sample is repeated, but a loss that a script repeats for the whole batch size ends with the samples.
-            position.valid_samples = position.remainder
+            position.valid_samples = position.remainder or -1
         yield batch
         self.iteration += 1
 
@@ -158,6 +164,10 @@ class DataLoaderShard(DataLoader):
             return -1 if self._drop_last else length % self.total_batch_size
         except (TypeError, NotImplementedError):  # no length, or no common batch size
             return -1
+
+    def _is_length_certain(self) -> bool:
+        """Whether the batches are torch's own, over a sampler with a length: others may leave samples out."""
+        return type(_user_source(self)) is BatchSampler and hasattr(self.get_sampler(), "__len__")
 
     @property
     def end_of_dataloader(self) -> bool:

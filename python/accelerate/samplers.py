@@ -54,7 +54,7 @@ class _Tail:
     __slots__ = ("num_real", "remainder")
 
     def __init__(self):
-        self.num_real = -1  # samples of the last batch that are not repetitions, when some are
+        self.num_real = -1  # samples of its batch in the last round that are not repetitions
         self.remainder = -1  # samples of the last round, when they do not fill it
 
 
@@ -180,7 +180,7 @@ class BatchSamplerShard(BatchSampler):
             return
         batch = [left[at - dealt] if at >= dealt else start[at] for at in shard.positions(rounds)]
         num_real = shard.num_real(rounds)
-        if num_real < len(batch):
+        if not is_whole or num_real == 0:
             tail.num_real = num_real
         yield batch[0] if is_whole else batch
 

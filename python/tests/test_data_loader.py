@@ -44,9 +44,9 @@ class TestPass:
         "settings, remainder, valid",
         [
             ({}, [1, 1], [1, 0]),
-            ({"even_batches": False}, [1, 1], [-1, -1]),
+            ({"even_batches": False}, [1, 1], [1, -1]),
             ({"drop_last": True}, [-1, -1], [-1, -1]),
-            ({"split_batches": True}, [1, 1], [-1, 0]),
+            ({"split_batches": True}, [1, 1], [1, 0]),
             ({"samples": 12}, [0, 0], [-1, -1]),
         ],
     )
@@ -68,10 +68,15 @@ class TestPass:
     def test_a_world_of_one_repeats_nothing(self):
         loader, state = prepared(9, 2, world_size=1), GradientState()
         seen = [(batch.tolist(), state.end_of_dataloader, state._native.valid_samples) for batch in loader]
-        assert seen[-2:] == [([6, 7], False, -1), ([8], True, -1)]
+        assert seen[-2:] == [([6, 7], False, -1), ([8], True, 1)]
         assert loader.remainder == 1
         dropping = prepare_data_loader(DataLoader(range(9), batch_sampler=BatchSampler(range(9), 2, True)))
         assert len(indices(dropping)) == 4 and dropping.remainder == -1
+        indices(full := prepared(8, 2, world_size=1))
+        assert full._position.valid_samples == -1
+        for odd in (Batches([[0, 1], [2, 3]], batch_size=2), BatchSampler(iter([3, 4, 5, 6]), 2, False)):
+            indices(partial := prepare_data_loader(DataLoader(range(9), batch_sampler=odd)))
+            assert partial._position.valid_samples == -1  # the length of the dataset says nothing
 
     def test_an_unknown_length(self):
         class Shy(Sampler):
