@@ -43,11 +43,10 @@ at::Tensor split_between_processes(
   if (share.padding == 0) {
     return part;
   }
-  const std::int64_t last =
-      share.begin < share.end ? share.end - 1 : values.size(0) - 1;
   std::vector<std::int64_t> repeated = values.sizes().vec();
   repeated[0] = share.padding;
-  return at::cat({part, values.narrow(0, last, 1).expand(repeated)}, 0);
+  return at::cat(
+      {part, values.narrow(0, values.size(0) - 1, 1).expand(repeated)}, 0);
 }
 
 Batch split_between_processes(

@@ -14,11 +14,12 @@ namespace accelerate {
 
 enum class SplitPadding {
   kNone, ///< shares may differ by one and may be empty
-  kRepeatLast, ///< every share is as long as the largest
+  kRepeatLast, ///< every share is as long as the largest; the input's last
+               ///< element fills the shorter ones
 };
 
-/// Elements [begin, end) of the input, then `padding` times the last element of
-/// the share, or of the input when the share is empty.
+/// Elements [begin, end) of the input, then `padding` times the input's last
+/// element.
 struct Share {
   std::int64_t begin = 0;
   std::int64_t end = 0;
@@ -42,9 +43,8 @@ template <typename T>
   const auto size = static_cast<std::int64_t>(values.size());
   const Share share = share_of(group, size, padding);
   std::vector<T> part(values.begin() + share.begin, values.begin() + share.end);
-  const std::int64_t last = share.begin < share.end ? share.end - 1 : size - 1;
   for (std::int64_t i = 0; i < share.padding; ++i) {
-    part.push_back(values[static_cast<std::size_t>(last)]);
+    part.push_back(values.back());
   }
   return part;
 }

@@ -43,7 +43,7 @@ TEST(Split, SharesFollowEachOtherAndDifferByOne) {
   }
 }
 
-TEST(Split, PaddingRepeatsTheLastElementUpToTheLargestShare) {
+TEST(Split, PaddingRepeatsTheInputsLastElementUpToTheLargestShare) {
   const auto part = [](int rank, int world, int size) {
     return split_between_processes(
         place(rank, world), numbers(size), SplitPadding::kRepeatLast);
@@ -52,6 +52,7 @@ TEST(Split, PaddingRepeatsTheLastElementUpToTheLargestShare) {
   EXPECT_THAT(part(0, 2, 3), ElementsAre(0, 1));
   EXPECT_THAT(part(1, 2, 3), ElementsAre(2, 2));
   EXPECT_THAT(part(0, 2, 4), ElementsAre(0, 1));
+  EXPECT_THAT(part(1, 3, 4), ElementsAre(2, 3)); // not its own last, 2
   EXPECT_THAT(part(2, 3, 1), ElementsAre(0)); // an empty share
   EXPECT_THAT(part(1, 2, 0), ElementsAre());
 }
@@ -65,6 +66,10 @@ TEST(Split, TensorsAndBatchesSplitOnTheirSamples) {
       last, Batch{{"x", x}, {"y", at::arange(3)}}, SplitPadding::kRepeatLast);
   EXPECT_TRUE(at::equal(part["x"], at::tensor({4, 5, 4, 5}).view({2, 2})));
   EXPECT_TRUE(at::equal(part["y"], at::tensor({2, 2})));
+  EXPECT_TRUE(at::equal(
+      split_between_processes(
+          place(1, 3), at::arange(4), SplitPadding::kRepeatLast),
+      at::tensor({2, 3})));
 }
 
 TEST(Split, RefusesWhatHasNoSamples) {
