@@ -143,8 +143,11 @@ class Accelerator:
         self.dataloader_config.validate()
         options = self.ddp_handler or DistributedDataParallelKwargs()
         self._ddp_options = options.to_native()
-        timeout = {"timeout": self.init_handler.timeout} if self.init_handler else {}
-        self.state = AcceleratorState(mixed_precision=mixed_precision, cpu=cpu, **timeout)
+        # Of InitProcessGroupKwargs only what was asked for: its default backend says nothing about this job.
+        joining = self.init_handler.to_kwargs() if self.init_handler else {}
+        if self.init_handler:
+            joining["timeout"] = self.init_handler.timeout
+        self.state = AcceleratorState(mixed_precision=mixed_precision, cpu=cpu, **joining)
         self.gradient_state = GradientState(
             _accumulation_plugin(gradient_accumulation_steps, gradient_accumulation_plugin)
         )

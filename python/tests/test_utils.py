@@ -281,3 +281,18 @@ def test_small_helpers(caplog):
         assert is_port_in_use(port)
     assert not is_port_in_use(port)
     assert not logging.getLogger("accelerate").handlers
+
+
+def test_a_backend_that_is_not_used_is_refused(launch):
+    script = """
+from accelerate import Accelerator, InitProcessGroupKwargs, PartialState
+from accelerate.state import AcceleratorState
+Accelerator(kwargs_handlers=[InitProcessGroupKwargs(backend="gloo")])
+AcceleratorState._reset_state(reset_partial_state=True)
+try:
+    Accelerator(kwargs_handlers=[InitProcessGroupKwargs(backend="mpi")])
+except ValueError as error:
+    print(error)
+"""
+    done = launch(script, 2)
+    assert done.stdout.count("backend 'mpi' was asked for, but this job uses 'gloo'") == 2, done.stderr
