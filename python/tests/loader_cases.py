@@ -50,6 +50,21 @@ class OfVaryingSize(Sampler):
             yield torch.randint(LENGTH, (int(torch.randint(1, 6, ())),)).tolist()
 
 
+class Around(Sampler):
+    """A batch sampler of the user's around another one, whose sampler is nobody else's business."""
+
+    batch_size = 4
+
+    def __init__(self):
+        self.batch_sampler = BatchSampler(RandomSampler(range(LENGTH)), 4, False)
+
+    def __len__(self):
+        return len(self.batch_sampler)
+
+    def __iter__(self):
+        return iter(self.batch_sampler)
+
+
 class Noisy:
     """A dataset that draws while it is read, as augmentations do."""
 
@@ -101,6 +116,7 @@ CASES = {
         lambda: DataLoader(range(LENGTH), batch_sampler=BatchSampler(RandomSampler(range(LENGTH)), 4, False)),
         {},
     ),
+    "batch sampler around another": (lambda: DataLoader(range(LENGTH), batch_sampler=Around()), {}),
     "varying batches": (
         lambda: DataLoader(range(LENGTH), batch_sampler=OfVaryingSize(), collate_fn=list),
         {"even_batches": False},
