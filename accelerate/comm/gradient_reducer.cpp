@@ -61,6 +61,8 @@ struct GradientReducer::Impl {
   bool buffers_may_differ = false;
   /// The hook that ends the first static backward is on its loss.
   bool ends_static_backward = false;
+  /// before_forward() was called, or its absence was reported.
+  bool is_in_use = false;
 
   [[nodiscard]] bool synchronizes() const {
     return *no_sync_depth == 0;
@@ -95,6 +97,24 @@ struct GradientReducer::Impl {
   void rebuild_buckets() {
     with_comm_errors(
         group, "comm.rebuild_buckets", [&] { reducer->rebuild_buckets(); });
+  }
+
+  /// Nobody ever ran the model through its handle, yet the loss is its work:
+  /// its gradients would stay on this rank. After one forward a loss on the
+  /// parameters alone (a penalty on weights) is taken for what it is.
+  void check_in_use(const at::Tensor& loss) {
+    if (is_in_use || !synchronizes() || !reducer->reaches(loss)) {
+      return;
+    }
+    is_in_use = true;
+    throw ConfigError(error_message(
+        "comm.before_backward",
+        concat(
+            "the loss comes from a prepared model (parameter '",
+            parameters[0].name,
+            "' and others) that was called directly and not through what "
+            "prepare() returned, so its gradients would not be exchanged; call "
+            "the returned one")));
   }
 
   void rearm(const at::Tensor& loss) {
@@ -142,6 +162,7 @@ GradientReducer& GradientReducer::operator=(GradientReducer&&) noexcept =
     default;
 
 void GradientReducer::before_forward() {
+  impl_->is_in_use = true;
   if (impl_->group.world_size() == 1 || !impl_->synchronizes()) {
     return;
   }
@@ -183,6 +204,7 @@ void GradientReducer::before_backward(const at::Tensor& loss) {
   }
   comm::BucketReducer& reducer = *impl_->reducer;
   if (!reducer.is_armed()) {
+    impl_->check_in_use(loss);
     if (impl_->last_forward_synced && impl_->synchronizes() &&
         reducer.reaches(loss)) {
       impl_->rearm(loss);

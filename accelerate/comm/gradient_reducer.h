@@ -56,7 +56,8 @@ struct ACCELERATE_API DistributedDataParallelOptions {
 class ACCELERATE_API GradientReducer {
  public:
   /// Collective. Blocking. Compares parameters and buffers over the ranks, then
-  /// sends rank 0's values to all (both unless init_sync is off).
+  /// sends rank 0's values to all. With init_sync off it does neither and is
+  /// not collective.
   /// @param parameters of the model in its order; frozen ones are kept equal at
   ///   start but not reduced; one tensor under two names counts once
   /// @param buffers may be empty
@@ -84,7 +85,10 @@ class ACCELERATE_API GradientReducer {
 
   /// Call it before the backward of every loss, for every reducer.
   /// @param loss what backward will be called on
-  /// @throws ConfigError for a second backward of one static_graph step
+  /// @throws ConfigError for a second backward of one static_graph step, and
+  ///   once, in a world larger than one, when before_forward() was never called
+  ///   and the loss was computed from the parameters: the model was called
+  ///   directly
   void before_backward(const at::Tensor& loss);
 
   /// While it lives, forwards do not arm the reduction: gradients accumulate on

@@ -142,6 +142,39 @@ void static_graph_second_backward(ProcessGroup& group) {
   });
 }
 
+/// The model is called directly: before_forward() never runs.
+void forgotten_handle(ProcessGroup& group) {
+  Net net(1);
+  net.drop_spare();
+  GradientReducer reducer(group, net.parameters, {});
+  const auto loss = [&] { return net.forward(at::ones({2, 3})).sum(); };
+  {
+    const auto local = reducer.no_sync();
+    reducer.before_backward(loss()); // meant to stay here
+  }
+  reducer.before_backward(at::ones({1}).requires_grad_().sum()); // another's
+  if (group.world_size() > 1) {
+    expect_throws<ConfigError>(
+        "called directly",
+        {"[comm.before_backward]", "'body'", "called directly"},
+        [&] { reducer.before_backward(loss()); });
+  }
+  reducer.before_backward(loss()); // said once
+}
+
+/// A penalty on the weights does not come from a forward.
+void penalty_on_parameters(ProcessGroup& group) {
+  Net net(1);
+  net.drop_spare();
+  GradientReducer reducer(group, net.parameters, {});
+  {
+    const at::NoGradGuard no_grad;
+    reducer.before_forward();
+    reducer.after_forward({net.forward(at::ones({2, 3}))});
+  }
+  reducer.before_backward(net.at(0).square().sum());
+}
+
 void bad_options(ProcessGroup& group) {
   expect_throws<ConfigError>("bucket", {"bucket_cap_mb is 0"}, [&] {
     const GradientReducer reducer(group, {}, {}, {.bucket_cap_mb = 0});
@@ -164,6 +197,8 @@ RankCases reducer_guard_cases() {
       {"reducer/models_differ", models_differ},
       {"reducer/unused_without_option", unused_without_option},
       {"reducer/static_second_backward", static_graph_second_backward},
+      {"reducer/forgotten_handle", forgotten_handle},
+      {"reducer/penalty", penalty_on_parameters},
       {"reducer/bad_options", bad_options},
   };
 }
