@@ -1,6 +1,7 @@
 // accelerate/comm/bucket_reducer.cpp
 #include "accelerate/comm/bucket_reducer_impl.h"
 
+#include "accelerate/comm/process_group_impl.h"
 #include "accelerate/error.h"
 
 #include <torch/csrc/autograd/engine.h>
@@ -127,7 +128,7 @@ std::shared_ptr<OpenReducer> make_reducer(
   return construct<OpenReducer>(
       std::move(tensors),
       std::move(buckets),
-      group.c10d_group(),
+      group.impl().transport->gradient_group(),
       std::move(expect_sparse),
       bucket_bytes(options),
       options.find_unused_parameters,

@@ -64,7 +64,8 @@ std::string describe_failure(
   if (contains_any(
           text,
           {"closed by peer", "reset by peer", "Broken pipe", "refused"})) {
-    return concat("a rank is gone: ", text);
+    return concat(
+        "a rank is gone: ", text, "; did it fail, or end before the others?");
   }
   return text;
 }
@@ -77,14 +78,25 @@ void run_transfer(
   impl.check_usable(where);
   ACCELERATE_CHECK_INTERNAL(
       impl.transport, where, "a world of one has no transport");
+  impl.transport->set_operation(where);
   try {
     transfer(*impl.transport);
   } catch (const std::exception& error) {
-    const std::string message =
-        error_message(where, describe_failure(error, impl.timeout));
-    impl.mark_broken(message);
-    std::throw_with_nested(CommError(message));
+    std::throw_with_nested(break_group(impl, where, error));
   }
+}
+
+CommError break_group(
+    ProcessGroup::Impl& impl,
+    std::string_view where,
+    const std::exception& error) {
+  std::string reason = impl.watch ? impl.watch->reason_for_loss(where) : "";
+  if (reason.empty()) {
+    reason = describe_failure(error, impl.timeout);
+  }
+  const std::string message = error_message(where, reason);
+  impl.mark_broken(message);
+  return CommError(message);
 }
 
 } // namespace comm
@@ -122,13 +134,12 @@ void with_comm_errors(
   try {
     work();
   } catch (const std::exception& error) {
-    if (impl.world_size == 1 || !comm::is_comm_failure(error)) {
+    const bool is_broken_off = impl.watch && !impl.watch->verdict().empty();
+    if (impl.world_size == 1 ||
+        !(is_broken_off || comm::is_comm_failure(error))) {
       throw;
     }
-    const std::string message =
-        error_message(where, comm::describe_failure(error, impl.timeout));
-    impl.mark_broken(message);
-    std::throw_with_nested(CommError(message));
+    std::throw_with_nested(comm::break_group(impl, where, error));
   }
 }
 

@@ -5,6 +5,8 @@
 #include "accelerate/comm/backend/backend_impl.h"
 #include "accelerate/comm/process_group_impl.h"
 #include "accelerate/comm/rendezvous.h"
+#include "accelerate/comm/watch_board_impl.h"
+#include "accelerate/comm/watched_group_impl.h"
 #include "accelerate/error.h"
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -25,7 +27,8 @@ constexpr std::size_t kBroadcastBucketBytes = 250 * 1024 * 1024;
 
 class C10dTransport : public Transport {
  public:
-  explicit C10dTransport(GroupPtr group) : group_(std::move(group)) {
+  C10dTransport(GroupPtr group, std::shared_ptr<Watch> watch)
+      : group_(std::move(group)), watch_(std::move(watch)) {
     // Gloo says that it serves other devices too, whether they exist or not.
     const auto devices = group_->getDeviceTypes();
     const bool serves_cpu =
@@ -37,17 +40,31 @@ class C10dTransport : public Transport {
     }
   }
 
+  ~C10dTransport() override {
+    if (watch_ && !watch_->verdict().empty()) {
+      // Gloo still waits for what was broken off, and its destructor would wait
+      // for it as well.
+      static auto& kept = *new std::vector<GroupPtr>;
+      kept.push_back(group_);
+    }
+  }
+
   c10::Device control_device() const override {
     return control_device_;
+  }
+
+  void set_operation(std::string_view name) override {
+    operation_ = name;
   }
 
   void all_gather(const at::Tensor& output, const at::Tensor& input) override {
     at::Tensor target = output;
     at::Tensor source = input;
     // The group's own function has another name in each version.
-    group_->getBackend(source.device().type())
-        ->_allgather_base(target, source)
-        ->wait();
+    wait(
+        group_->getBackend(source.device().type())
+            ->_allgather_base(target, source),
+        source);
   }
 
   void all_reduce(const at::Tensor& tensor, Reduction reduction) override {
@@ -55,29 +72,53 @@ class C10dTransport : public Transport {
     c10d::AllreduceOptions options;
     options.reduceOp = reduction == Reduction::kMax ? c10d::ReduceOp::MAX
                                                     : c10d::ReduceOp::SUM;
-    group_->allreduce(tensors, options)->wait();
+    wait(group_->allreduce(tensors, options), tensor);
   }
 
   void broadcast(const at::Tensor& tensor, int from_rank) override {
     std::vector<at::Tensor> tensors{tensor};
     c10d::BroadcastOptions options;
     options.rootRank = from_rank;
-    group_->broadcast(tensors, options)->wait();
+    wait(group_->broadcast(tensors, options), tensor);
   }
 
   void broadcast_coalesced(
       const std::vector<at::Tensor>& tensors,
       int from_rank) override {
     c10d::broadcast_coalesced(
-        group_, tensors, kBroadcastBucketBytes, from_rank);
+        watched({.all_reduce = operation_, .broadcast = operation_}),
+        tensors,
+        kBroadcastBucketBytes,
+        from_rank);
   }
 
   GroupPtr c10d_group() override {
     return group_;
   }
 
+  GroupPtr gradient_group() override {
+    return watched(
+        {.all_reduce = "step.backward", .broadcast = "comm.rebuild_buckets"});
+  }
+
  private:
+  GroupPtr watched(OperationNames names) const {
+    if (!watch_) {
+      return group_;
+    }
+    return c10::make_intrusive<WatchedGroup>(group_, watch_, std::move(names));
+  }
+
+  void wait(c10::intrusive_ptr<c10d::Work> work, const at::Tensor& tensor) {
+    if (watch_ && tensor.device().is_cpu()) {
+      work = watch_->follow(operation_, work);
+    }
+    work->wait();
+  }
+
   GroupPtr group_;
+  std::shared_ptr<Watch> watch_; // may be null
+  std::string operation_;
   c10::Device control_device_ = c10::Device(c10::DeviceType::CPU);
 };
 
@@ -131,6 +172,15 @@ void ProcessGroupOptions::validate() const {
       timeout.count(),
       " ms, expected more than 0");
   ACCELERATE_CHECK(
+      watch_after.count() >= 0 && watch_interval.count() > 0,
+      ConfigError,
+      "comm.create",
+      "watch_after is ",
+      watch_after.count(),
+      " ms and watch_interval ",
+      watch_interval.count(),
+      " ms, expected at least 0 and more than 0");
+  ACCELERATE_CHECK(
       device_type == c10::DeviceType::CPU ||
           device_type == c10::DeviceType::CUDA,
       ConfigError,
@@ -168,8 +218,9 @@ ProcessGroup ProcessGroup::create(
     std::throw_with_nested(CommError(error_message(
         "comm.create", comm::describe_failure(error, options.timeout))));
   }
-  group.impl().transport =
-      std::make_unique<comm::C10dTransport>(std::move(c10d_group));
+  group.impl().watch = comm::Watch::of(c10d_group, options);
+  group.impl().transport = std::make_unique<comm::C10dTransport>(
+      std::move(c10d_group), group.impl().watch);
   // Rank 0 holds the store: nobody leaves before all have found each other.
   comm::agree(group, {.where = "comm.create", .description = ""});
   return group;
@@ -177,17 +228,40 @@ ProcessGroup ProcessGroup::create(
 
 ProcessGroup ProcessGroup::from_c10d(
     c10::intrusive_ptr<c10d::ProcessGroup> group,
-    std::chrono::milliseconds timeout) {
+    const ProcessGroupOptions& options) {
   ACCELERATE_CHECK(
       group, ConfigError, "comm.from_c10d", "got a null process group");
+  options.validate();
   auto impl = std::make_shared<Impl>();
   impl->global_rank = group->getRank();
   impl->world_size = group->getSize();
-  impl->timeout = timeout;
+  impl->timeout = options.timeout;
+  impl->is_shared = true;
   if (impl->world_size > 1) {
-    impl->transport = std::make_unique<comm::C10dTransport>(std::move(group));
+    impl->watch = comm::Watch::of(group, options);
+    impl->transport =
+        std::make_unique<comm::C10dTransport>(std::move(group), impl->watch);
   }
   return ProcessGroup(std::move(impl));
+}
+
+ProcessGroup ProcessGroup::from_c10d(
+    c10::intrusive_ptr<c10d::ProcessGroup> group,
+    std::chrono::milliseconds timeout) {
+  return from_c10d(std::move(group), ProcessGroupOptions{.timeout = timeout});
+}
+
+ProcessGroup::Impl::~Impl() {
+  depart(/*is_in_order=*/false);
+}
+
+void ProcessGroup::Impl::depart(bool is_in_order) {
+  if (watch && !is_broken()) {
+    watch->note_departure(
+        {.is_in_order = is_in_order, .closes_links = !is_shared});
+  }
+  transport.reset();
+  watch.reset();
 }
 
 int ProcessGroup::global_rank() const {
@@ -208,7 +282,7 @@ bool ProcessGroup::is_broken() const {
 
 void ProcessGroup::shutdown() {
   impl_->is_shut_down = true;
-  impl_->transport.reset();
+  impl_->depart(/*is_in_order=*/true);
 }
 
 c10::intrusive_ptr<c10d::ProcessGroup> ProcessGroup::c10d_group() const {

@@ -24,8 +24,15 @@ struct ACCELERATE_API ProcessGroupOptions {
   /// Tensors of this type are sent by its own backend (CUDA: NCCL) beside
   /// Gloo, which always serves CPU tensors.
   c10::DeviceType device_type = c10::DeviceType::CPU;
+  /// A collective of CPU tensors that lasts longer makes this rank compare with
+  /// the others what they wait for; ranks that wait for different things all
+  /// get a CommError. Zero: never. The healthy case costs no message.
+  std::chrono::milliseconds watch_after = std::chrono::seconds(5);
+  /// Time between two such comparisons.
+  std::chrono::milliseconds watch_interval = std::chrono::milliseconds(500);
 
-  /// @throws ConfigError for a timeout that is not positive.
+  /// @throws ConfigError for a timeout or an interval that is not positive, or
+  ///   a negative watch_after.
   void validate() const;
 };
 
@@ -52,10 +59,19 @@ class ACCELERATE_API ProcessGroup {
       const ProcessGroupOptions& options = {});
 
   /// Shares a group that somebody else made (Python's default group).
-  /// Shutting our handle down leaves it alone.
+  /// Shutting our handle down leaves it alone. Not collective, but all ranks
+  /// do it at the same place of the program: from there on the collectives of
+  /// all ranks are compared when one takes long. A group without a store is not
+  /// compared.
+  /// @param options device_type is not looked at: the group has its backends
+  /// @throws ConfigError for a null group, or as
+  /// ProcessGroupOptions::validate()
   [[nodiscard]] static ProcessGroup from_c10d(
       c10::intrusive_ptr<c10d::ProcessGroup> group,
-      std::chrono::milliseconds timeout = std::chrono::minutes(30));
+      const ProcessGroupOptions& options = {});
+  [[nodiscard]] static ProcessGroup from_c10d(
+      c10::intrusive_ptr<c10d::ProcessGroup> group,
+      std::chrono::milliseconds timeout);
 
   [[nodiscard]] int global_rank() const;
   [[nodiscard]] int world_size() const;
@@ -65,8 +81,12 @@ class ACCELERATE_API ProcessGroup {
   [[nodiscard]] bool is_broken() const;
 
   /// Closes the links, then the store. Not collective: call it when every rank
-  /// is past its last collective. The destructor does the same; neither
-  /// communicates. Later collectives throw CommError.
+  /// is past its last collective. The destructor does the same. Both leave a
+  /// note in the store, so that a rank that still waits can say why; neither
+  /// waits for another rank. Later collectives throw CommError.
+  ///
+  /// A group that was broken off while a backend still waited keeps its links
+  /// until the process ends, because closing them would wait as well.
   void shutdown();
 
   /// The group as c10d sees it; null in a world of one and after shutdown().

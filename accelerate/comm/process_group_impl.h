@@ -16,6 +16,8 @@
 #include "accelerate/comm/collectives.h"
 #include "accelerate/comm/comm_failure.h"
 #include "accelerate/comm/process_group.h"
+#include "accelerate/comm/watch_impl.h"
+#include "accelerate/error.h"
 
 namespace accelerate {
 namespace comm {
@@ -27,6 +29,8 @@ class Transport {
 
   /// Device of the small messages that our own protocol sends.
   [[nodiscard]] virtual c10::Device control_device() const = 0;
+  /// Names the transfers that follow; errors of this and other ranks show it.
+  virtual void set_operation(std::string_view name) = 0;
   /// `output` is contiguous and world times as large as `input`.
   virtual void all_gather(
       const at::Tensor& output,
@@ -40,6 +44,9 @@ class Transport {
       const std::vector<at::Tensor>& tensors,
       int from_rank) = 0;
   [[nodiscard]] virtual c10::intrusive_ptr<c10d::ProcessGroup> c10d_group() = 0;
+  /// The same for c10d's Reducer: only all-reduce and broadcast.
+  [[nodiscard]] virtual c10::intrusive_ptr<c10d::ProcessGroup>
+  gradient_group() = 0;
 };
 
 } // namespace comm
@@ -50,8 +57,20 @@ struct ProcessGroup::Impl {
   std::chrono::milliseconds timeout = std::chrono::minutes(30);
   /// Null in a world of one and after shutdown.
   std::unique_ptr<comm::Transport> transport;
+  /// Null in a world of one, without a store, when switched off, and after
+  /// shutdown.
+  std::shared_ptr<comm::Watch> watch;
+  /// Made by somebody else, who may go on using it.
+  bool is_shared = false;
   bool is_shut_down = false;
 
+  Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl();
+
+  /// Leaves a note for the other ranks, then lets go of the group.
+  void depart(bool is_in_order);
   /// Throws CommError when an earlier operation failed or the group was shut
   /// down.
   void check_usable(std::string_view where) const;
@@ -71,6 +90,13 @@ void run_transfer(
     const ProcessGroup& group,
     std::string_view where,
     const std::function<void(Transport&)>& transfer);
+
+/// What to throw for a failure in `where`, after marking the group broken: what
+/// the watch or another rank's note says about it, else the cause.
+[[nodiscard]] CommError break_group(
+    ProcessGroup::Impl& impl,
+    std::string_view where,
+    const std::exception& error);
 
 /// The cause in plain words, with the first line of the original message.
 [[nodiscard]] std::string describe_failure(

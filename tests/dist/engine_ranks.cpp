@@ -246,6 +246,35 @@ void clipped_gradients() {
   }
 }
 
+/// Rank 0 has a batch more than the others, which are done and wait for it.
+void different_numbers_of_batches() {
+  Accelerator accelerator({.dataloader = {.even_batches = false}});
+  const int world = accelerator.num_processes();
+  torch::nn::Linear net(1, 1);
+  auto [model, optimizer, train] = accelerator.prepare(
+      net,
+      SGD(net->parameters(), {.lr = 0.1}),
+      DataLoader(numbers(8 * world + 1), {.batch_size = 4}));
+  try {
+    for (const Batch& batch : train) {
+      const at::Tensor input = batch["x"].to(at::kFloat).unsqueeze(1);
+      accelerator.backward(model(input).square().mean());
+      optimizer.step();
+      optimizer.zero_grad();
+    }
+    accelerator.wait_for_everyone();
+  } catch (const CommError& error) {
+    const std::string text = error.what();
+    expect(
+        text.find("rank 0 exchanges gradients while rank ") < text.size() &&
+            text.find(" is in comm.barrier; do the ranks have different "
+                      "numbers of batches?") < text.size(),
+        concat("both sides in '", text, "'"));
+    return;
+  }
+  expect(world == 1, "an error");
+}
+
 /// Linear schedules: rate after step k of n is (1 - k/n), in optimiser steps,
 /// or in batches of the unsharded loader for one bound by prepare.
 void learning_rates() {
@@ -385,6 +414,7 @@ int main(int argc, char** argv) {
       {"accumulation_in_step", [] { accumulated_gradients(true); }},
       {"accumulation_over_epochs", accumulation_over_epochs},
       {"clipping", clipped_gradients},
+      {"uneven_batches", different_numbers_of_batches},
       {"learning_rates", learning_rates},
       {"training", training_equals_one_process},
       {"shuffle", shuffles_with_the_seed_of_rank_0},

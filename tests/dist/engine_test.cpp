@@ -17,6 +17,12 @@ TEST_P(Engine, GivesWhatOneProcessWouldGive) {
   EXPECT_TRUE(result.all_succeeded()) << result;
 }
 
+std::string row_name(
+    const testing::TestParamInfo<std::tuple<std::string, int>>& row) {
+  return std::get<0>(row.param) + "_on_" +
+      std::to_string(std::get<1>(row.param));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Worlds,
     Engine,
@@ -36,10 +42,14 @@ INSTANTIATE_TEST_SUITE_P(
             "who",
             "foreign_optimiser"),
         testing::Values(1, 2, 3, 4)),
-    [](const auto& row) {
-      return std::get<0>(row.param) + "_on_" +
-          std::to_string(std::get<1>(row.param));
-    });
+    row_name);
+
+// Some seconds each: the watch of an Accelerator is not made for tests.
+INSTANTIATE_TEST_SUITE_P(
+    Uneven,
+    Engine,
+    testing::Combine(testing::Values("uneven_batches"), testing::Values(1, 3)),
+    row_name);
 
 } // namespace
 } // namespace accelerate::test

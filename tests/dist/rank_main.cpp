@@ -2,6 +2,7 @@
 // multi-process test. A case whose name ends in `/` stands for all that begin
 // with it.
 #include "tests/dist/rank_case.h"
+#include "tests/dist/watch_times.h"
 
 #include "accelerate/state/process_state.h"
 
@@ -40,13 +41,16 @@ RankCases all_cases() {
   cases.merge(reducer_cases());
   cases.merge(reducer_guard_cases());
   cases.merge(fault_cases());
+  cases.merge(watch_cases());
   return cases;
 }
 
 int run_cases(const std::string& wanted, int timeout_ms) {
   ProcessGroup group = ProcessGroup::create(
       ProcessState::initialize().environment(),
-      {.timeout = std::chrono::milliseconds(timeout_ms)});
+      {.timeout = std::chrono::milliseconds(timeout_ms),
+       .watch_after = kWatchAfter,
+       .watch_interval = kWatchInterval});
   int count = 0;
   for (const auto& [name, run] : all_cases()) {
     const bool in_family = wanted.back() == '/' && name.starts_with(wanted);

@@ -18,6 +18,20 @@ TEST(ProcessGroup, RefusesATimeoutThatIsNotPositive) {
   }
 }
 
+TEST(ProcessGroup, RefusesAWatchWithoutTime) {
+  using std::chrono::milliseconds;
+  for (const auto& [after_ms, interval_ms] :
+       {std::pair(-1, 500), std::pair(5000, 0), std::pair(5000, -1)}) {
+    EXPECT_THROW(
+        (void)ProcessGroup::create(
+            {},
+            {.watch_after = milliseconds(after_ms),
+             .watch_interval = milliseconds(interval_ms)}),
+        ConfigError);
+  }
+  (void)ProcessGroup::create({}, {.watch_after = milliseconds(0)});
+}
+
 TEST(ProcessGroup, RefusesADeviceTypeWithoutBackend) {
   EXPECT_THROW(
       (void)ProcessGroup::create({}, {.device_type = c10::DeviceType::XLA}),

@@ -1,0 +1,46 @@
+// accelerate/comm/watched_group_impl.h: a c10d group whose collectives a Watch
+// follows, for code of c10d that takes a group (its Reducer).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "accelerate/comm/watch_impl.h"
+
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+
+namespace accelerate::comm {
+
+struct OperationNames {
+  std::string all_reduce;
+  std::string broadcast;
+};
+
+/// Another group's backends, with all-reduce and broadcast followed.
+class WatchedGroup : public c10d::ProcessGroup {
+ public:
+  WatchedGroup(
+      c10::intrusive_ptr<c10d::ProcessGroup> group,
+      std::shared_ptr<Watch> watch,
+      OperationNames names);
+
+  c10::intrusive_ptr<c10d::Work> allreduce(
+      std::vector<at::Tensor>& tensors,
+      const c10d::AllreduceOptions& options) override;
+  c10::intrusive_ptr<c10d::Work> broadcast(
+      std::vector<at::Tensor>& tensors,
+      const c10d::BroadcastOptions& options) override;
+  const std::string getBackendName() const override;
+
+ private:
+  [[nodiscard]] c10::intrusive_ptr<c10d::Work> follow(
+      const std::string& name,
+      const std::vector<at::Tensor>& tensors,
+      c10::intrusive_ptr<c10d::Work> work) const;
+
+  c10::intrusive_ptr<c10d::ProcessGroup> group_;
+  std::shared_ptr<Watch> watch_;
+  OperationNames names_;
+};
+
+} // namespace accelerate::comm
