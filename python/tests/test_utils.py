@@ -12,6 +12,7 @@ import sys
 import pytest
 import torch
 
+from accelerate.commands.config import load_config_from_file
 from accelerate.errors import CheckpointError, ConfigError
 from accelerate.utils import (
     AutocastKwargs,
@@ -189,6 +190,29 @@ class TestEnvironment:
         assert function() == 5
         Tests().test_one()
         assert "ACCELERATE_A" not in os.environ
+
+
+class TestConfigurationFile:
+    @pytest.mark.parametrize("name, text", [("a.yaml", "num_processes: 3\n"), ("a.yaml", '{"num_processes": 3}')])
+    def test_both_formats(self, tmp_path, name, text):
+        (tmp_path / name).write_text(text)
+        config = load_config_from_file(str(tmp_path / name))
+        assert config.num_processes == 3 and config.to_dict() == {"num_processes": 3}
+
+    @pytest.mark.parametrize(
+        "name, text, words",
+        [
+            ("a.yaml", "a: [", "not YAML"),
+            ("a.json", "{", "not JSON"),
+            ("a.yaml", "- 1", "holds a list"),
+            ("a.json", None, "No such file"),
+        ],
+    )
+    def test_what_cannot_be_read_is_explained(self, tmp_path, name, text, words):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        with pytest.raises(ConfigError, match=f"{name}.*{words}"):
+            load_config_from_file(str(tmp_path / name))
 
 
 class TestVersions:

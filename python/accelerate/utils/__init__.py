@@ -44,12 +44,12 @@ _NAMES = {
     "memory": """
         clear_device_cache find_executable_batch_size release_memory should_reduce_batch_size
     """,
+    "nested": "honor_type is_namedtuple is_tensor_information is_torch_tensor recursively_apply",
     "operations": """
         CannotPadNestedTensorWarning DistributedOperationException GatheredParameters broadcast
         broadcast_object_list concatenate convert_to_fp32 copy_tensor_to_devices find_batch_size find_device gather
-        gather_object get_data_structure honor_type ignorant_find_batch_size initialize_tensors is_namedtuple
-        is_tensor_information is_torch_tensor listify pad_across_processes recursively_apply reduce send_to_device
-        slice_tensors
+        gather_object get_data_structure ignorant_find_batch_size initialize_tensors listify
+        pad_across_processes reduce send_to_device slice_tensors
     """,
     "other": """
         check_os_kernel clean_state_dict_for_safetensors convert_bytes extract_model_from_parallel get_free_port

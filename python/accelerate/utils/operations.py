@@ -1,8 +1,6 @@
 """Collectives and helpers over nested values: lists, tuples, named tuples, mappings and dataclasses of tensors."""
 
-import collections
 import contextlib
-import copy
 import dataclasses
 import pickle
 import sys
@@ -15,6 +13,20 @@ from .. import _native
 from ..errors import CommError, ConfigError
 from ..state import PartialState
 from .dataclasses import TensorInformation
+from .nested import (
+    brief,
+    collect_tensors,
+    honor_type,
+    is_namedtuple,  # noqa: F401 (scripts import it from here)
+    is_record,
+    is_tensor_information,
+    is_torch_tensor,  # noqa: F401
+    like_mapping,
+    like_record,
+    recursively_apply,
+    tensors_of,
+    with_tensors,
+)
 
 # Scripts catch the original's error of mismatched shapes by this name.
 DistributedOperationException = CommError
@@ -22,142 +34,6 @@ DistributedOperationException = CommError
 
 class CannotPadNestedTensorWarning(UserWarning):
     """A tensor of variable sizes (`is_nested`) was left as it was."""
-
-
-# --- nested values
-
-
-def is_torch_tensor(tensor) -> bool:
-    """Whether this is a tensor."""
-    return isinstance(tensor, torch.Tensor)
-
-
-def is_tensor_information(tensor_info) -> bool:
-    """Whether this describes a tensor; see `get_data_structure`."""
-    return isinstance(tensor_info, TensorInformation)
-
-
-def is_namedtuple(data) -> bool:
-    """Whether this is a named tuple."""
-    return isinstance(data, tuple) and hasattr(data, "_asdict") and hasattr(data, "_fields")
-
-
-def _is_record(data):
-    return dataclasses.is_dataclass(data) and not isinstance(data, type)
-
-
-def honor_type(obj, generator):
-    """What `generator` yields, as a list, tuple or named tuple like `obj`."""
-    return type(obj)(*generator) if is_namedtuple(obj) else type(obj)(generator)
-
-
-def _like_mapping(data, items):
-    if isinstance(data, collections.defaultdict):
-        return type(data)(data.default_factory, items)
-    return type(data)(items)
-
-
-def _like_record(data, values):
-    result = copy.copy(data)
-    for name, value in values.items():
-        object.__setattr__(result, name, value)  # frozen ones too
-    return result
-
-
-def _children(data):
-    """Pairs (how to name it, value) of what is inside a nested value; None for a leaf."""
-    if isinstance(data, (list, tuple)):
-        return ((f"[{index}]", value) for index, value in enumerate(data))
-    if isinstance(data, Mapping):
-        return ((f"[{key!r}]", value) for key, value in data.items())
-    if _is_record(data):
-        return ((f".{f.name}", getattr(data, f.name)) for f in dataclasses.fields(data))
-    return None
-
-
-def _path_of_other(data, accepts):
-    """Where the first leaf is that `accepts` refuses, and that leaf."""
-    if accepts(data):
-        return None
-    children = _children(data)
-    if children is None:
-        return "", data
-    for name, value in children:
-        found = _path_of_other(value, accepts)
-        if found is not None:
-            return name + found[0], found[1]
-    return None
-
-
-def _other_type(operation, data, accepts):
-    path, leaf = _path_of_other(data, accepts)
-    return TypeError(
-        f"[{operation}] got {_brief(leaf)} of type {type(leaf).__name__}{' at data' + path if path else ''}, expected "
-        "tensors in lists, tuples, dicts or dataclasses; use gather_object or broadcast_object_list for other values"
-    )
-
-
-def _brief(value):
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-def recursively_apply(func, data, *args, test_type=is_torch_tensor, error_on_other_type=False, **kwargs):
-    """Calls `func` on every leaf of a nested value. Not collective unless `func` is.
-
-    Args:
-        func (callable): takes a leaf, `*args` and `**kwargs`.
-        data: leaves in lists, tuples, named tuples, mappings and dataclasses.
-        test_type (callable): says which values are leaves for `func`.
-        error_on_other_type (`bool`): refuse other leaves, instead of keeping them.
-
-    Returns:
-        A new value of the same structure and types.
-
-    Raises:
-        TypeError: for another leaf; names its place and type.
-    """
-
-    def apply(value):
-        if isinstance(value, (list, tuple)):
-            return honor_type(value, (apply(item) for item in value))
-        if isinstance(value, Mapping):
-            return _like_mapping(value, {key: apply(item) for key, item in value.items()})
-        if test_type(value):
-            return func(value, *args, **kwargs)
-        if _is_record(value):
-            return _like_record(value, {f.name: apply(getattr(value, f.name)) for f in dataclasses.fields(value)})
-        if error_on_other_type:
-            raise _other_type(getattr(func, "__name__", "recursively_apply"), data, test_type)
-        return value
-
-    return apply(data)
-
-
-def _collect(value, found):
-    """Appends the tensors of a nested value; whether there are only tensors."""
-    if isinstance(value, torch.Tensor):
-        found.append(value)
-        return True
-    children = _children(value)
-    if children is None:
-        return False
-    only_tensors = True
-    for _, item in children:
-        only_tensors &= _collect(item, found)
-    return only_tensors
-
-
-def _tensors_of(operation, data):
-    found = []
-    if not _collect(data, found):
-        raise _other_type(operation, data, is_torch_tensor)
-    return found
-
-
-def _with_tensors(data, tensors):
-    following = iter(tensors)
-    return recursively_apply(lambda _: next(following), data)
 
 
 # --- one process
@@ -188,9 +64,9 @@ def send_to_device(tensor, device, non_blocking: bool = False, skip_keys=None):
     if isinstance(tensor, (list, tuple)):
         return honor_type(tensor, (move(item) for item in tensor))
     if isinstance(tensor, Mapping):
-        return _like_mapping(tensor, {key: item if key in skip_keys else move(item) for key, item in tensor.items()})
-    if _is_record(tensor):
-        return _like_record(tensor, {f.name: move(getattr(tensor, f.name)) for f in dataclasses.fields(tensor)})
+        return like_mapping(tensor, {key: item if key in skip_keys else move(item) for key, item in tensor.items()})
+    if is_record(tensor):
+        return like_record(tensor, {f.name: move(getattr(tensor, f.name)) for f in dataclasses.fields(tensor)})
     return tensor
 
 
@@ -222,7 +98,7 @@ def find_batch_size(data) -> int:
     """
     while not isinstance(data, torch.Tensor):
         if not isinstance(data, (list, tuple, Mapping)):
-            raise TypeError(f"[find_batch_size] got {_brief(data)} of type {type(data).__name__}, expected a tensor")
+            raise TypeError(f"[find_batch_size] got {brief(data)} of type {type(data).__name__}, expected a tensor")
         if len(data) == 0:
             raise ValueError(f"[find_batch_size] got an empty {type(data).__name__}, expected tensors in it")
         data = next(iter(data.values())) if isinstance(data, Mapping) else data[0]
@@ -242,7 +118,7 @@ def ignorant_find_batch_size(data) -> int | None:
 def find_device(data) -> torch.device | None:
     """The device of the first tensor; None without one. Not collective."""
     found = []
-    _collect(data, found)
+    collect_tensors(data, found)
     return found[0].device if found else None
 
 
@@ -282,12 +158,12 @@ def concatenate(data, dim: int = 0):
     if isinstance(first, (tuple, list)):
         return honor_type(first, (concatenate([one[i] for one in data], dim=dim) for i in range(len(first))))
     if isinstance(first, Mapping):
-        return _like_mapping(first, {key: concatenate([one[key] for one in data], dim=dim) for key in first})
+        return like_mapping(first, {key: concatenate([one[key] for one in data], dim=dim) for key in first})
     if isinstance(first, torch.Tensor):
         return torch.cat(list(data), dim=dim)
     if isinstance(data, (tuple, list)) and len(data) == 1:
         return first
-    raise TypeError(f"[concatenate] got {_brief(first)} of type {type(first).__name__}, expected tensors")
+    raise TypeError(f"[concatenate] got {brief(first)} of type {type(first).__name__}, expected tensors")
 
 
 @contextlib.contextmanager
@@ -315,7 +191,7 @@ def gather(tensor):
     state = PartialState()
     if not state.use_distributed:
         return tensor
-    return _with_tensors(tensor, _native.gather(state._group, _tensors_of("gather", tensor)))
+    return with_tensors(tensor, _native.gather(state._group, tensors_of("gather", tensor)))
 
 
 def reduce(tensor, reduction: str = "mean", scale: float = 1.0):
@@ -338,12 +214,12 @@ def reduce(tensor, reduction: str = "mean", scale: float = 1.0):
     if reduction not in ("mean", "sum", "max", "none"):
         raise ConfigError(f"[reduce] reduction is '{reduction}', expected 'mean', 'sum', 'max' or 'none'")
     state = PartialState()
-    tensors = _tensors_of("reduce", tensor)
+    tensors = tensors_of("reduce", tensor)
     if state.use_distributed and reduction != "none":
         reduced = _native.reduce(state._group, tensors, getattr(_native.Reduction, reduction))
     else:
         reduced = [one.clone() for one in tensors]
-    return _with_tensors(tensor, reduced if scale == 1.0 else [one * scale for one in reduced])
+    return with_tensors(tensor, reduced if scale == 1.0 else [one * scale for one in reduced])
 
 
 def broadcast(tensor, from_process: int = 0):
@@ -364,13 +240,13 @@ def broadcast(tensor, from_process: int = 0):
     state = PartialState()
     if not state.use_distributed:
         return tensor
-    tensors = _tensors_of("broadcast", tensor)
+    tensors = tensors_of("broadcast", tensor)
     received = _native.broadcast(state._group, tensors, from_process)
     if state.process_index != from_process:
         with torch.no_grad():
             for mine, theirs in zip(tensors, received):
                 mine.copy_(theirs)
-    return _with_tensors(tensor, tensors)
+    return with_tensors(tensor, tensors)
 
 
 def pad_across_processes(tensor, dim: int = 0, pad_index: float = 0, pad_first: bool = False):
@@ -387,7 +263,7 @@ def pad_across_processes(tensor, dim: int = 0, pad_index: float = 0, pad_first: 
         CommError: as `gather`.
     """
     state = PartialState()
-    tensors = _tensors_of("pad_across_processes", tensor)
+    tensors = tensors_of("pad_across_processes", tensor)
     if not state.use_distributed:
         return tensor
     paddable = [one for one in tensors if not one.is_nested]
@@ -401,7 +277,7 @@ def _pickled(operation, value):
     try:
         return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # whatever the object's own code raises
-        raise TypeError(f"[{operation}] {_brief(value)} cannot be pickled: {error}") from error
+        raise TypeError(f"[{operation}] {brief(value)} cannot be pickled: {error}") from error
 
 
 def gather_object(object):
@@ -422,7 +298,7 @@ def gather_object(object):
         return object
     if isinstance(object, (str, bytes, Mapping)) or not hasattr(object, "__iter__"):
         raise TypeError(
-            f"[gather_object] got {_brief(object)} of type {type(object).__name__}, expected a list; "
+            f"[gather_object] got {brief(object)} of type {type(object).__name__}, expected a list; "
             "put a single object into one"
         )
     gathered = _native.gather_bytes(state._group, _pickled("gather_object", _as_objects(object)))
@@ -511,16 +387,16 @@ def gather_for_metrics(group, gradients, input_data, use_gather_object: bool = F
     """
     tensors = []
     is_alone = group.world_size == 1
-    if not use_gather_object and _collect(input_data, tensors):
+    if not use_gather_object and collect_tensors(input_data, tensors):
         if not is_alone:
-            return _with_tensors(input_data, _native.gather_valid_rows(group, gradients, tensors))
+            return with_tensors(input_data, _native.gather_valid_rows(group, gradients, tensors))
         # Nothing is repeated, but a loss may be: scripts repeat it for the whole batch size.
         return recursively_apply(lambda one: _cut(one, gradients) if _has_rows(one) else one, input_data)
     if is_alone:
         return _cut(input_data, gradients) if isinstance(input_data, list) or _has_rows(input_data) else input_data
     if isinstance(input_data, (str, bytes, Mapping)) or not hasattr(input_data, "__len__"):
         raise TypeError(
-            f"[gather_for_metrics] got {_brief(input_data)} of type {type(input_data).__name__}, expected tensors, or "
+            f"[gather_for_metrics] got {brief(input_data)} of type {type(input_data).__name__}, expected tensors, or "
             "a list with one object for each sample"
         )
     mine = _pickled("gather_for_metrics", _cut(_as_objects(input_data), gradients))
@@ -543,7 +419,7 @@ def _length_to_split(inputs):
         return next(iter(lengths.values()), 0)
     if not isinstance(inputs, (list, tuple, torch.Tensor)) and not _is_dataset(inputs):
         raise ConfigError(
-            f"[split_between_processes] got {_brief(inputs)} of type {type(inputs).__name__}, expected a list, a tuple, "
+            f"[split_between_processes] got {brief(inputs)} of type {type(inputs).__name__}, expected a list, a tuple, "
             "a tensor, a datasets.Dataset or a dict of those"
         )
     if isinstance(inputs, torch.Tensor) and inputs.dim() == 0:
@@ -568,7 +444,7 @@ def split_between_processes(group, inputs, apply_padding: bool = False):
 
     def share(value):
         if isinstance(value, Mapping):
-            return _like_mapping(value, {key: share(item) for key, item in value.items()})
+            return like_mapping(value, {key: share(item) for key, item in value.items()})
         if isinstance(value, torch.Tensor):
             # Padded tensors are about to be gathered, so they go where collectives work, as in the original.
             part = value[begin:end].to(PartialState().device) if apply_padding else value[begin:end]
