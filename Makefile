@@ -37,7 +37,7 @@ test: build python
 	@python3 tools/run_tests.py $(BUILD) --python build/python \
 	  --allowed-skips tests/allowed_skips.txt
 
-bench: setup
+bench: python
 	@tools/build.sh bench
 	@python3 benchmarks/run.py build/bench
 

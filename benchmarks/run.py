@@ -28,6 +28,7 @@ from typing import Callable
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "benchmarks" / "reference"
+PYTHON_DOOR = ROOT / "benchmarks" / "python"
 PACKAGES = ("accelerate==1.15.0", "torch==2.13.0", "transformers==5.23.0")
 RANKS = 2
 # One benchmark program must not hang the others.
@@ -102,6 +103,7 @@ class Programs:
     def __init__(self, build, python):
         self.build = build
         self.python = python
+        self.python_package = ROOT / "build" / "python" / "bin" / "python"
 
     def ours(self, name):
         for folder in ("benchmarks", "examples"):
@@ -117,6 +119,14 @@ class Programs:
         if not (REFERENCE / script).exists():
             raise Missing(script)
         return [self.python, REFERENCE / script, *arguments]
+
+    def door(self, python, script, *arguments):
+        """A script of the Python package, run with the package of that interpreter."""
+        return [python, PYTHON_DOOR / script, *arguments]
+
+    def launch_door(self, python, script, ranks=RANKS):
+        """The same on several ranks, always started by our launcher, which finds the same interpreter in both."""
+        return [self.build / "cli" / "accelerate", "launch", "--cpu", "--num_processes", ranks, python, *self.door(python, script)[1:]]
 
     def torchrun(self, script, *arguments):
         start = [self.python, "-m", "torch.distributed.run", "--nproc_per_node", RANKS]
@@ -248,7 +258,56 @@ def tokenizer(programs, args):
     )
 
 
-BENCHMARKS = {f.__name__: f for f in (launch, all_reduce, step, loader, tokenizer, finetune)}
+def python_sides(programs, measure):
+    """Our package and the original, each in its own environment, on one torch."""
+    return [Side("ours", lambda: measure(programs.python_package)), Side("reference", lambda: measure(programs.python))]
+
+
+def python_step(programs, args):
+    return Benchmark(
+        "Python: step of a tiny MLP, one process",
+        [Metric(f"{kind}_{what}_us", "us", False) for kind in ("loop", "bare") for what in ("plain", "overhead")],
+        python_sides(programs, lambda python: last_json(run(programs.door(python, "step.py")))),
+    )
+
+
+def python_ranks(programs, args):
+    return Benchmark(
+        f"Python: step on {RANKS} ranks, beside torch's DistributedDataParallel",
+        [Metric(f"{size}_{what}_ms", "ms", False) for size in ("small", "large") for what in ("ddp", "prepared")],
+        python_sides(programs, lambda python: last_json(run(programs.launch_door(python, "two_ranks.py")))),
+    )
+
+
+def python_import(programs, args):
+    return Benchmark(
+        "Python: import accelerate, after torch",
+        [Metric("milliseconds", "ms", False)],
+        python_sides(programs, lambda python: last_json(run(programs.door(python, "import_time.py")))),
+    )
+
+
+def python_start(programs, args):
+    script = PYTHON_DOOR / "first_line.py"
+    ours, theirs = (pathlib.Path(python).parent for python in (programs.python_package, programs.python))
+    return Benchmark(
+        "Python: launch to the first line of a script, one rank",
+        [Metric("seconds", "s", False)],
+        [
+            Side("ours", lambda: seconds_until_reported([ours / "accelerate", "launch", "--cpu", script])),
+            Side("reference", lambda: seconds_until_reported([theirs / "accelerate", "launch", "--cpu", "--num_processes", 1, script])),
+            Side("python alone", lambda: seconds_until_reported([programs.python_package, script])),
+        ],
+    )
+
+
+BENCHMARKS = {
+    f.__name__: f
+    for f in (
+        launch, all_reduce, step, loader, tokenizer, finetune,
+        python_step, python_ranks, python_import, python_start,
+    )
+}
 
 
 def reference_python():

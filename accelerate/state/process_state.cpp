@@ -24,6 +24,8 @@ namespace accelerate {
 namespace {
 
 constexpr std::string_view kWhere = "state.initialize";
+constexpr const char* kThreadsVariable =
+    "ACCELERATE_NUM_CPU_THREADS_PER_PROCESS";
 
 bool parse_flag(const std::string& name, std::string value) {
   std::transform(value.begin(), value.end(), value.begin(), [](char c) {
@@ -70,8 +72,7 @@ int detect_threads(
   if (options.num_threads) {
     return *options.num_threads;
   }
-  for (const char* name :
-       {"ACCELERATE_NUM_CPU_THREADS_PER_PROCESS", "OMP_NUM_THREADS"}) {
+  for (const char* name : {kThreadsVariable, "OMP_NUM_THREADS"}) {
     if (const auto value = lookup(name)) {
       return parse_threads(name, *value);
     }
@@ -247,7 +248,12 @@ const ProcessState& ProcessState::initialize(
     check_same(*current.state, options);
     return *current.state;
   }
-  current.state = std::make_unique<const ProcessState>(detect(options, lookup));
+  ProcessState found = detect(options, lookup);
+  if (!options.num_threads && !lookup(kThreadsVariable)) {
+    // A program that works with fewer threads already has its reasons.
+    found.num_threads_ = std::min(found.num_threads_, at::get_num_threads());
+  }
+  current.state = std::make_unique<const ProcessState>(std::move(found));
   const ProcessState& state = *current.state;
   set_log_identity(
       {.global_rank = state.global_rank(), .world_size = state.world_size()});

@@ -18,7 +18,9 @@ struct ProcessStateOptions {
   bool cpu = false;
   /// Threads of this rank, at least 1. Unset: the variables
   /// ACCELERATE_NUM_CPU_THREADS_PER_PROCESS and OMP_NUM_THREADS, else the
-  /// physical cores this process may use, divided by the ranks of this machine.
+  /// physical cores this process may use, divided by the ranks of this machine;
+  /// initialize() leaves a program that asked libtorch for fewer as it is,
+  /// unless the first of these variables is set.
   std::optional<int> num_threads = std::nullopt;
 
   /// @throws ConfigError when num_threads is below 1.

@@ -4,6 +4,8 @@
 #include "accelerate/error.h"
 #include "accelerate/log.h"
 
+#include <ATen/Parallel.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -123,6 +125,18 @@ TEST_F(ProcessStateTest, OptionBeatsOurVariableBeatsOpenMp) {
       ProcessState::detect({}, lookup({{"OMP_NUM_THREADS", "3,2"}}))
           .num_threads(),
       3);
+}
+
+TEST_F(ProcessStateTest, LeavesAProgramThatChoseFewerThreadsAlone) {
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  EXPECT_EQ(ProcessState::initialize({}, lookup({})).num_threads(), 1);
+  EXPECT_EQ(at::get_num_threads(), 1);
+  ProcessState::reset();
+  const Variables ours{{"ACCELERATE_NUM_CPU_THREADS_PER_PROCESS", "3"}};
+  EXPECT_EQ(ProcessState::initialize({}, lookup(ours)).num_threads(), 3);
+  EXPECT_EQ(at::get_num_threads(), 3);
+  at::set_num_threads(before);
 }
 
 TEST_F(ProcessStateTest, KnowsTheFirstAndTheLastRank) {
