@@ -34,7 +34,9 @@ _NAMES = {
         is_transformers_available is_triton_available is_wandb_available is_weights_only_available is_xpu_available
     """,
     "later": """
-        AORecipeKwargs BnbQuantizationConfig DeepSpeedPlugin DeepSpeedSequenceParallelConfig DummyOptim
+        AORecipeKwargs BnbQuantizationConfig DeepSpeedPlugin DeepSpeedSchedulerWrapper
+        DeepSpeedSequenceParallelConfig DummyOptim HfDeepSpeedConfig compute_module_sizes load_offloaded_weights
+        offload_state_dict offload_weight save_offload_index set_module_tensor_to_device
         DummyScheduler FP8RecipeKwargs FullyShardedDataParallelPlugin MSAMPRecipeKwargs MegatronLMPlugin
         ParallelismConfig ProfileKwargs TERecipeKwargs TorchContextParallelConfig TorchTensorParallelConfig
         TorchTensorParallelPlugin get_balanced_memory get_max_layer_size get_max_memory infer_auto_device_map
@@ -43,6 +45,9 @@ _NAMES = {
     """,
     "memory": """
         clear_device_cache find_executable_batch_size release_memory should_reduce_batch_size
+    """,
+    "modeling": """
+        check_tied_parameters_on_same_device find_tied_parameters is_peft_model named_module_tensors
     """,
     "nested": "honor_type is_namedtuple is_tensor_information is_torch_tensor recursively_apply",
     "operations": """

@@ -393,3 +393,11 @@ class ProjectConfiguration:
         self.project_dir = project_dir
         if self.logging_dir is None:
             self.logging_dir = project_dir
+
+
+def __getattr__(name):
+    if name == "get_module_class_from_name":  # the original keeps it here
+        from .modeling import get_module_class_from_name
+
+        return get_module_class_from_name
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
