@@ -9,6 +9,7 @@
 #include <cxxabi.h>
 
 #include <cstdlib>
+#include <regex>
 #include <typeinfo>
 
 namespace accelerate {
@@ -23,6 +24,18 @@ std::string first_line(const std::exception& error) {
       ? torch_error->what_without_backtrace()
       : error.what();
   return text.substr(0, text.find('\n'));
+}
+
+// Gloo writes "[path/pair.cc:553] what happened. general advice": the middle is
+// what a user can act on.
+std::string without_gloo_frame(const std::string& text) {
+  static const std::regex kPosition(R"(^\[[^\]\s]+\.(cc|h):\d+\] +(?=\S))");
+  std::smatch position;
+  if (!std::regex_search(text, position, kPosition)) {
+    return text;
+  }
+  const std::string body = position.suffix();
+  return body.substr(0, body.find(". "));
 }
 
 std::string type_name(const std::exception& error) {
@@ -56,7 +69,7 @@ bool is_comm_failure(const std::exception& error) {
 std::string describe_failure(
     const std::exception& error,
     std::chrono::milliseconds timeout) {
-  const std::string text = first_line(error);
+  const std::string text = without_gloo_frame(first_line(error));
   if (contains_any(text, {"imed out", "imeout"})) {
     return concat(
         "a rank did not answer within ", timeout.count(), " ms: ", text);

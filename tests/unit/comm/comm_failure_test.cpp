@@ -56,6 +56,38 @@ TEST(CommFailure, AFailureOfGlooBecomesACommErrorAndBreaksTheGroup) {
   EXPECT_FALSE(has_run);
 }
 
+struct GlooText {
+  const char* thrown;
+  const char* shown;
+};
+
+TEST(CommFailure, LeavesOutSourcePositionAndAdviceOfGloo) {
+  const GlooText rows[] = {
+      {"[/build/gloo/transport/tcp/pair.cc:553] Connection closed by peer "
+       "[127.0.0.1]:41888. This is typically caused by a remote worker. GLHF!",
+       "a rank is gone: Connection closed by peer [127.0.0.1]:41888; did it "
+       "fail, or end before the others?"},
+      {"[pair.cc:5] Read error [127.0.0.1]:7: Connection reset by peer",
+       "a rank is gone: Read error [127.0.0.1]:7: Connection reset by peer; "
+       "did it fail, or end before the others?"},
+      {"[/gloo/transport/unbound_buffer.cc:81] Timed out waiting 50ms for recv "
+       "operation to complete",
+       "a rank did not answer within 50 ms: Timed out waiting 50ms for recv "
+       "operation to complete"},
+      // Not Gloo's: nothing is known about what may be left out.
+      {"[Rank 0] NCCL failed. unhandled cuda error. Advice",
+       "[Rank 0] NCCL failed. unhandled cuda error. Advice"},
+      {"[pair.cc:5] ", "[pair.cc:5] "},
+      {"", ""},
+  };
+  for (const GlooText& row : rows) {
+    EXPECT_EQ(
+        comm::describe_failure(
+            std::runtime_error(row.thrown), std::chrono::milliseconds(50)),
+        row.shown);
+  }
+}
+
 TEST(CommFailure, SaysWhenARankIsLate) {
   const std::runtime_error late("Timed out waiting 1000ms for recv");
   EXPECT_THAT(
