@@ -102,9 +102,14 @@ TEST(LaunchTerminal, LetsRankZeroReadTheKeyboard) {
 }
 
 TEST(LaunchTerminal, PassesCtrlCToEveryRankOnce) {
-  Terminal terminal(launch_args(2, {"echo-signals", "out=up\\n", "sleep=500"}));
-  ASSERT_TRUE(terminal.shows("[rank 1] up"));
-  ASSERT_TRUE(terminal.shows("up\n"));
+  Terminal terminal(launch_args(
+      2,
+      {"echo-signals",
+       "0:out=first up\\n",
+       "1:out=second up\\n",
+       "sleep=500"}));
+  ASSERT_TRUE(terminal.shows("second up"));
+  ASSERT_TRUE(terminal.shows("first up"));
   terminal.type("\003");
   EXPECT_TRUE(terminal.shows("[rank 1] got INT")) << terminal.screen();
   EXPECT_EQ(terminal.program().wait_code(), 0);
