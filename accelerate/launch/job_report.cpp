@@ -39,7 +39,9 @@ std::string how_it_ended(const RankOutcome& rank) {
 }
 
 /// The traceback, else the last lines.
-std::string tail(const RankOutcome& failed, const std::string& traceback) {
+std::string shown_tail(
+    const RankOutcome& failed,
+    const std::string& traceback) {
   if (traceback.empty() && failed.last_lines.empty()) {
     return "";
   }
@@ -47,7 +49,7 @@ std::string tail(const RankOutcome& failed, const std::string& traceback) {
       notice(concat("last lines of rank ", failed.global_rank, ':'));
   if (traceback.empty()) {
     for (const std::string& line : failed.last_lines) {
-      text += "  | " + line + '\n';
+      text += concat("  | ", without_rank_mark(line), '\n');
     }
     return text;
   }
@@ -87,10 +89,11 @@ std::string TracebackReport::add(int rank, const std::string& traceback) {
     same_.push_back(rank);
     return "";
   }
-  const std::string exception = exception_line(without_rank_marks(traceback));
+  const std::string exception = exception_line(traceback);
   return exception.empty()
       ? ""
-      : notice(concat("rank ", rank, " raised after it: ", exception));
+      : notice(concat(
+            "rank ", rank, " raised after it: ", first_sentence(exception)));
 }
 
 std::string TracebackReport::finish() {
@@ -108,8 +111,10 @@ std::string failure_report(
     const RankOutcome& failed,
     const LaunchOptions& options,
     const std::vector<int>& others,
-    const std::string& traceback) {
-  const std::string exception = exception_line(traceback);
+    const ReportedTraceback& traceback) {
+  const std::string exception = exception_line(traceback.text);
+  const bool is_above =
+      !exception.empty() && traceback.place == ReportedTraceback::Place::kAbove;
   std::string report = notice(concat(
       "rank ",
       failed.global_rank,
@@ -126,9 +131,23 @@ std::string failure_report(
       " s, program '",
       options.program,
       "')",
-      exception.empty() ? "" : ": ",
-      exception));
-  report += tail(failed, traceback);
+      exception.empty() || is_above ? "" : ": ",
+      is_above ? "" : exception));
+  if (is_above) {
+    report += notice(concat(
+        "rank ",
+        failed.global_rank,
+        " of ",
+        options.num_processes,
+        " raised ",
+        exception,
+        " first; its traceback is above"));
+  } else {
+    report += shown_tail(
+        failed,
+        traceback.place == ReportedTraceback::Place::kHere ? traceback.text
+                                                           : "");
+  }
   if (!others.empty() && options.on_failure == OnFailure::kEndOthers) {
     report += notice(concat(
         "ending rank",

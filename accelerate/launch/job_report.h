@@ -9,16 +9,24 @@
 
 namespace accelerate::launch {
 
+/// The traceback of the rank that is named.
+struct ReportedTraceback {
+  std::string text{}; ///< without rank marks; empty: there is none
+  enum class Place {
+    kHere,
+    kAbove
+  } place = Place::kHere; ///< where it is shown
+};
+
 /// First what failed: rank, host, process, exit code or signal, and the Python
-/// exception if there was one; then the traceback or the rank's last lines,
-/// then what happens to the others.
+/// exception if there was one; then the traceback, where to find it, or the
+/// rank's last lines; then what happens to the others.
 /// @param others ranks that still run
-/// @param traceback that has not been shown yet; empty: none
 [[nodiscard]] ACCELERATE_API std::string failure_report(
     const RankOutcome& failed,
     const LaunchOptions& options,
     const std::vector<int>& others,
-    const std::string& traceback = "");
+    const ReportedTraceback& traceback = {});
 
 /// What is said of the ranks that raised after the first: a line each instead
 /// of a traceback each.

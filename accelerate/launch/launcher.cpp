@@ -10,8 +10,8 @@
 #include <cstdio>
 
 #include "accelerate/error.h"
-#include "accelerate/launch/first_failure.h"
 #include "accelerate/launch/guardian.h"
+#include "accelerate/launch/job_failure.h"
 #include "accelerate/launch/job_report.h"
 #include "accelerate/launch/rank_process.h"
 #include "accelerate/launch/rank_streams.h"
@@ -39,18 +39,24 @@ class Job {
         signals_(options.signals),
         streams_(options),
         started_(Clock::now()),
-        ranks_(static_cast<std::size_t>(options.num_processes)) {}
+        ranks_(static_cast<std::size_t>(options.num_processes)),
+        outcomes_(ranks_.size()),
+        failure_(options, streams_, outcomes_) {}
 
   LaunchResult run();
 
  private:
   struct Rank {
     RankProcess process;
-    RankOutcome outcome;
-    bool is_running = false;
     bool is_signalled = false;
   };
 
+  [[nodiscard]] Rank& rank_at(int rank) {
+    return ranks_[static_cast<std::size_t>(rank)];
+  }
+  [[nodiscard]] RankOutcome& outcome_of(int rank) {
+    return outcomes_[static_cast<std::size_t>(rank)];
+  }
   void start_ranks();
   void start_rank(
       int rank,
@@ -64,10 +70,9 @@ class Job {
   void handle_signals();
   void forward(const launch::SignalScope::Arrived& arrived);
   void handle_endings();
-  void note_ending(Rank& rank, const launch::Ending& ending);
-  void name_first_failure();
-  void fail(Rank& rank);
-  void settle_tracebacks();
+  void note_ending(int rank, const launch::Ending& ending);
+  void handle_failure();
+  [[nodiscard]] launch::TracebackHold::Until held_until() const;
   void check_clocks();
   void end_unawaited();
 
@@ -75,10 +80,9 @@ class Job {
   void end_others();
   void kill_all();
   void start_grace();
-  [[nodiscard]] std::vector<int> running_ranks() const;
   [[nodiscard]] bool is_over() const;
   [[nodiscard]] LaunchResult finish();
-  [[nodiscard]] int exit_code() const;
+  [[nodiscard]] int exit_code();
 
   const LaunchOptions& options_;
   const launch::Command& command_;
@@ -87,13 +91,12 @@ class Job {
   launch::RankStreams streams_;
   Clock::time_point started_;
   std::vector<Rank> ranks_; // [global_rank]
+  std::vector<RankOutcome> outcomes_; // [global_rank]
   std::unique_ptr<launch::Guardian> guardian_;
   launch::ReservedPort program_port_;
   std::vector<pollfd> polled_;
 
-  std::vector<int> failed_ranks_; // in the order in which they were seen
-  std::optional<int> first_failed_rank_;
-  launch::TracebackReport tracebacks_;
+  launch::JobFailure failure_;
   std::optional<int> interrupted_by_;
   std::optional<Clock::time_point> kill_at_;
   std::optional<Clock::time_point> flush_until_;
@@ -114,7 +117,7 @@ void Job::start_rank(
   // Reading from a terminal is allowed to its foreground group alone.
   const bool reads_terminal = rank == 0 &&
       options_.output == RankOutput::kForward && ::isatty(STDIN_FILENO) == 1;
-  Rank& entry = ranks_[static_cast<std::size_t>(rank)];
+  Rank& entry = rank_at(rank);
   entry.process = RankProcess::spawn(
       {.command = command_,
        .environment = environment,
@@ -124,9 +127,9 @@ void Job::start_rank(
        .stderr_fd = ends.err.get(),
        .kept_fd = rank == 0 ? store_fd.value_or(-1) : -1,
        .group = reads_terminal ? Group::kLaunchers : Group::kOwn});
-  entry.is_running = true;
-  entry.outcome.global_rank = rank;
-  entry.outcome.pid = entry.process.pid();
+  RankOutcome& outcome = outcome_of(rank);
+  outcome.global_rank = rank;
+  outcome.pid = entry.process.pid();
 }
 
 void Job::start_ranks() {
@@ -158,25 +161,18 @@ std::vector<pid_t> Job::own_groups() const {
   return groups;
 }
 
-std::vector<int> Job::running_ranks() const {
-  std::vector<int> running;
-  for (const Rank& rank : ranks_) {
-    if (rank.is_running) {
-      running.push_back(rank.outcome.global_rank);
-    }
-  }
-  return running;
-}
-
 int Job::poll_timeout() const {
   std::optional<Clock::time_point> next =
       flush_until_ ? flush_until_ : kill_at_;
-  if (const auto release = streams_.next_release()) {
-    next = next ? std::min(*next, *release) : release;
+  const auto add = [&](std::optional<Clock::time_point> time) {
+    next = next && time ? std::min(*next, *time) : (next ? next : time);
+  };
+  add(streams_.next_release(held_until()));
+  if (!interrupted_by_) {
+    add(failure_.wait_until());
   }
   if (options_.deadline.count() > 0 && !deadline_passed_) {
-    const Clock::time_point deadline = started_ + options_.deadline;
-    next = next ? std::min(*next, deadline) : deadline;
+    add(started_ + options_.deadline);
   }
   if (!next) {
     return -1;
@@ -193,10 +189,8 @@ void Job::wait_for_something() {
   if (signals_.fd() >= 0) {
     polled_.push_back({signals_.fd(), POLLIN, 0});
   }
-  for (const Rank& rank : ranks_) {
-    if (rank.is_running) {
-      polled_.push_back({rank.process.pidfd(), POLLIN, 0});
-    }
+  for (const int rank : launch::running_ranks(outcomes_)) {
+    polled_.push_back({rank_at(rank).process.pidfd(), POLLIN, 0});
   }
   streams_.add_to(polled_);
   const int ready = ::poll(polled_.data(), polled_.size(), poll_timeout());
@@ -226,10 +220,9 @@ void Job::forward(const launch::SignalScope::Arrived& arrived) {
         launch::signal_name(signal),
         " passed on to the ranks; a second one kills them")));
   }
-  for (const Rank& rank : ranks_) {
-    const bool has_it_already =
-        arrived.from_terminal && rank.process.group() == Group::kLaunchers;
-    if (!rank.is_running || has_it_already) {
+  for (const int number : launch::running_ranks(outcomes_)) {
+    const Rank& rank = rank_at(number);
+    if (arrived.from_terminal && rank.process.group() == Group::kLaunchers) {
       continue;
     }
     // Ctrl-C reaches what a rank started too, as it does without a launcher.
@@ -247,92 +240,52 @@ void Job::handle_signals() {
   }
 }
 
-void Job::note_ending(Rank& rank, const launch::Ending& ending) {
-  rank.is_running = false;
-  rank.outcome.exit_code = ending.exit_code;
-  rank.outcome.signal = ending.signal;
-  rank.outcome.ended_by_launcher = rank.is_signalled;
-  rank.outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(
+void Job::note_ending(int rank, const launch::Ending& ending) {
+  RankOutcome& outcome = outcome_of(rank);
+  outcome.exit_code = ending.exit_code;
+  outcome.signal = ending.signal;
+  outcome.ended_by_launcher = rank_at(rank).is_signalled;
+  outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(
       Clock::now() - started_);
-  streams_.drain(rank.outcome.global_rank);
+  streams_.drain(rank);
+  if (ending.is_success()) {
+    // Whatever it raised, nothing failed by it.
+    streams_.forward_traceback(rank, streams_.take_traceback(rank));
+  }
 }
 
 void Job::handle_endings() {
-  for (Rank& rank : ranks_) {
-    if (!rank.is_running) {
-      continue;
-    }
-    if (const auto ending = rank.process.peek_ending()) {
+  for (const int rank : launch::running_ranks(outcomes_)) {
+    const Rank& entry = rank_at(rank);
+    if (const auto ending = entry.process.peek_ending()) {
       note_ending(rank, *ending);
-      if (!ending->is_success() && !rank.is_signalled) {
-        failed_ranks_.push_back(rank.outcome.global_rank);
+      if (!ending->is_success() && !entry.is_signalled) {
+        failure_.add(rank);
       }
     }
   }
-  if (!failed_ranks_.empty() && !first_failed_rank_) {
-    name_first_failure();
+  if (failure_.is_open()) {
+    handle_failure();
   }
-  settle_tracebacks();
+  failure_.settle(interrupted_by_.has_value());
 }
 
-void Job::name_first_failure() {
+void Job::handle_failure() {
   if (interrupted_by_) {
     // Ranks end because they were asked to; the others get the grace time.
     start_grace();
-    return;
-  }
-  std::vector<launch::Suspect> suspects;
-  const auto add = [&](int rank, launch::Suspect::State state) {
-    const RankOutcome& outcome = ranks_[static_cast<std::size_t>(rank)].outcome;
-    suspects.push_back(
-        {rank, state, outcome.signal, streams_.traceback_since(rank)});
-  };
-  for (const int rank : failed_ranks_) {
-    add(rank, launch::Suspect::State::kFailed);
-  }
-  for (const int rank : running_ranks()) {
-    if (streams_.traceback_since(rank)) {
-      add(rank, launch::Suspect::State::kRunning);
-    }
-  }
-  if (const auto first = launch::first_failure(suspects)) {
-    fail(ranks_[static_cast<std::size_t>(*first)]);
-  }
-}
-
-void Job::fail(Rank& rank) {
-  first_failed_rank_ = rank.outcome.global_rank;
-  streams_.collect(rank.outcome);
-  streams_.say(launch::failure_report(
-      rank.outcome,
-      options_,
-      running_ranks(),
-      tracebacks_.show_cause(
-          streams_.take_traceback(rank.outcome.global_rank))));
-  if (options_.on_failure == OnFailure::kEndOthers) {
+  } else if (
+      failure_.name(Clock::now()) &&
+      options_.on_failure == OnFailure::kEndOthers) {
     end_others();
   }
 }
 
-void Job::settle_tracebacks() {
-  if (!first_failed_rank_ && !interrupted_by_) {
-    return;
-  }
-  // Where each rank was is worth seeing when none of them is the cause.
-  const bool shows_all = interrupted_by_ || !tracebacks_.has_cause();
-  for (const Rank& rank : ranks_) {
-    const int number = rank.outcome.global_rank;
-    if (rank.is_running || !streams_.traceback_since(number)) {
-      continue;
-    }
-    const std::string traceback = streams_.take_traceback(number);
-    if (shows_all && !tracebacks_.has_shown(traceback)) {
-      streams_.forward_traceback(number, traceback);
-      tracebacks_.show(traceback);
-    } else {
-      streams_.say(tracebacks_.add(number, traceback));
-    }
-  }
+launch::TracebackHold::Until Job::held_until() const {
+  // Of a job that ends, the report and a line for each rank are enough.
+  return failure_.is_open() || kill_at_
+      ? launch::TracebackHold::Until::kGoesOn
+      : launch::TracebackHold::Until::kOverdue;
 }
 
 void Job::start_grace() {
@@ -342,23 +295,21 @@ void Job::start_grace() {
 }
 
 void Job::end_others() {
-  for (Rank& rank : ranks_) {
-    if (rank.is_running) {
-      rank.is_signalled = true;
-      rank.process.send(SIGTERM);
-      // A stopped process would sleep through its grace time.
-      rank.process.send(SIGCONT);
-    }
+  for (const int number : launch::running_ranks(outcomes_)) {
+    Rank& rank = rank_at(number);
+    rank.is_signalled = true;
+    rank.process.send(SIGTERM);
+    // A stopped process would sleep through its grace time.
+    rank.process.send(SIGCONT);
   }
   start_grace();
 }
 
 void Job::kill_all() {
-  for (Rank& rank : ranks_) {
-    if (rank.is_running) {
-      rank.is_signalled = true;
-      rank.process.send_to_group(SIGKILL);
-    }
+  for (const int number : launch::running_ranks(outcomes_)) {
+    Rank& rank = rank_at(number);
+    rank.is_signalled = true;
+    rank.process.send_to_group(SIGKILL);
   }
   kill_at_.reset();
 }
@@ -369,7 +320,7 @@ void Job::end_unawaited() {
     return std::find(unawaited.begin(), unawaited.end(), rank) ==
         unawaited.end();
   };
-  const std::vector<int> running = running_ranks();
+  const std::vector<int> running = launch::running_ranks(outcomes_);
   if (!unawaited.empty() &&
       std::none_of(running.begin(), running.end(), is_awaited)) {
     kill_all();
@@ -393,24 +344,23 @@ void Job::check_clocks() {
 }
 
 bool Job::is_over() const {
-  if (!running_ranks().empty()) {
+  if (!launch::running_ranks(outcomes_).empty()) {
     return false;
   }
   return !streams_.has_unwritten() ||
       (flush_until_ && Clock::now() >= *flush_until_);
 }
 
-int Job::exit_code() const {
+int Job::exit_code() {
   if (deadline_passed_) {
     return kExitDeadline;
   }
-  if (first_failed_rank_) {
-    return ranks_[static_cast<std::size_t>(*first_failed_rank_)]
-        .outcome.shell_code();
+  if (const auto first = failure_.first()) {
+    return outcome_of(*first).shell_code();
   }
-  const bool all_succeeded =
-      std::all_of(ranks_.begin(), ranks_.end(), [](const Rank& rank) {
-        return rank.outcome.is_success();
+  const bool all_succeeded = std::all_of(
+      outcomes_.begin(), outcomes_.end(), [](const RankOutcome& rank) {
+        return rank.is_success();
       });
   return interrupted_by_ && !all_succeeded ? kExitSignal + *interrupted_by_
                                            : kExitSuccess;
@@ -419,12 +369,12 @@ int Job::exit_code() const {
 LaunchResult Job::finish() {
   LaunchResult result;
   result.exit_code = exit_code();
-  result.first_failed_rank = first_failed_rank_;
+  result.first_failed_rank = failure_.first();
   result.deadline_passed = deadline_passed_;
-  for (Rank& rank : ranks_) {
-    streams_.collect(rank.outcome);
-    result.ranks.push_back(std::move(rank.outcome));
+  for (RankOutcome& outcome : outcomes_) {
+    streams_.collect(outcome);
   }
+  result.ranks = std::move(outcomes_);
   return result;
 }
 
@@ -434,11 +384,11 @@ LaunchResult Job::run() {
     wait_for_something();
     handle_signals();
     streams_.handle(polled_);
-    streams_.release_tracebacks(launch::RankStreams::Release::kOverdue);
+    streams_.release_tracebacks(held_until());
     handle_endings();
     end_unawaited();
     check_clocks();
-    if (running_ranks().empty()) {
+    if (launch::running_ranks(outcomes_).empty()) {
       if (interrupted_by_ && !flush_until_) {
         flush_until_ = Clock::now() + kFlushTime;
       }
@@ -447,8 +397,8 @@ LaunchResult Job::run() {
         rank.process.reap();
       }
       streams_.close_all();
-      streams_.release_tracebacks(launch::RankStreams::Release::kAll);
-      streams_.say(tracebacks_.finish());
+      streams_.release_all_tracebacks();
+      failure_.finish();
     }
   }
   return finish();

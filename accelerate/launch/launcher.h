@@ -16,7 +16,7 @@
 
 namespace accelerate {
 
-/// How one rank ended: `exit_code` or `signal` is set.
+/// How one rank ended: `exit_code` or `signal` is set; neither while it runs.
 struct RankOutcome {
   int global_rank = 0;
   pid_t pid = 0;
@@ -32,6 +32,9 @@ struct RankOutcome {
   std::string out;
   std::string err;
 
+  [[nodiscard]] bool has_ended() const {
+    return exit_code || signal;
+  }
   [[nodiscard]] bool is_success() const {
     return exit_code == 0;
   }

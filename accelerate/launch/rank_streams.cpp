@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "accelerate/error.h"
+#include "accelerate/launch/traceback.h"
 
 namespace accelerate::launch {
 namespace {
@@ -26,6 +27,7 @@ RankStreams::RankStreams(const LaunchOptions& options)
       err_(STDERR_FILENO),
       is_one_stream_(is_same_stream(out_, err_)),
       tails_(static_cast<std::size_t>(options.num_processes)),
+      holds_(static_cast<std::size_t>(options.num_processes)),
       buffer_(kReadBytes, '\0') {}
 
 bool RankStreams::inherits(int rank, Which which) const {
@@ -52,12 +54,7 @@ FileDescriptor RankStreams::open_pipe(int rank, Which which) {
       ? LineSplitter::CarriageReturn::kEndsPiece
       : LineSplitter::CarriageReturn::kOverwrites;
   streams_.push_back(
-      {rank,
-       which,
-       FileDescriptor(ends[0]),
-       LineSplitter(returns),
-       TracebackHold(),
-       ""});
+      {rank, which, FileDescriptor(ends[0]), LineSplitter(returns), ""});
   return FileDescriptor(ends[1]);
 }
 
@@ -88,20 +85,33 @@ void RankStreams::pass_on(Stream& stream, std::string_view line) {
     stream.captured += line.substr(0, room);
     return;
   }
-  const bool is_held = stream.which == kErr &&
-      stream.hold.take(line, std::chrono::steady_clock::now());
-  if (!is_held) {
-    forward(stream, line);
+  if (!hold(stream, line)) {
+    forward(stream.rank, stream.which, line);
   }
 }
 
-void RankStreams::forward(const Stream& stream, std::string_view line) {
-  OutputQueue& own = queue(stream.which);
-  if (stream.rank != 0) {
+bool RankStreams::hold(const Stream& stream, std::string_view line) {
+  const auto now = std::chrono::steady_clock::now();
+  TracebackHold& hold = holds_[static_cast<std::size_t>(stream.rank)];
+  if (stream.which == kOut) {
+    hold.note_output(now);
+    return false;
+  }
+  if (hold.is_another(line, now)) {
+    forward_traceback(stream.rank, hold.release());
+  }
+  return hold.take(line, now);
+}
+
+void RankStreams::forward(int rank, Which which, std::string_view line) {
+  OutputQueue& own = queue(which);
+  if (rank != 0) {
     // Rank 0 may have left a progress bar on the current line; it redraws it.
     own.add(own.is_terminal() ? "\r\033[K[rank " : "[rank ");
-    own.add(std::to_string(stream.rank));
+    own.add(std::to_string(rank));
     own.add("] ");
+    // Torch's mark beside ours would say it twice.
+    line = without_rank_mark(line);
   }
   own.add(line);
 }
@@ -179,50 +189,42 @@ void RankStreams::drain(int rank) {
   }
 }
 
-std::optional<TracebackHold::Time> RankStreams::traceback_since(
-    int rank) const {
-  for (const Stream& stream : streams_) {
-    if (stream.rank == rank && stream.hold.since()) {
-      return stream.hold.since();
-    }
-  }
-  return std::nullopt;
+const TracebackHold& RankStreams::traceback(int rank) const {
+  return holds_[static_cast<std::size_t>(rank)];
 }
 
 std::string RankStreams::take_traceback(int rank) {
-  for (Stream& stream : streams_) {
-    if (stream.rank == rank && stream.hold.since()) {
-      return stream.hold.release();
-    }
-  }
-  return "";
+  return holds_[static_cast<std::size_t>(rank)].release();
 }
 
 void RankStreams::forward_traceback(int rank, const std::string& traceback) {
   LineSplitter lines(LineSplitter::CarriageReturn::kEndsPiece);
-  for (const Stream& stream : streams_) {
-    if (stream.rank == rank && stream.which == kErr) {
-      lines.feed(
-          traceback, [&](std::string_view line) { forward(stream, line); });
-    }
-  }
+  lines.feed(
+      traceback, [&](std::string_view line) { forward(rank, kErr, line); });
 }
 
-void RankStreams::release_tracebacks(Release which) {
+void RankStreams::release_tracebacks(TracebackHold::Until until) {
   const auto now = std::chrono::steady_clock::now();
-  for (Stream& stream : streams_) {
-    if (which == Release::kAll || stream.hold.is_overdue(now)) {
-      forward_traceback(stream.rank, stream.hold.release());
+  for (std::size_t rank = 0; rank < holds_.size(); ++rank) {
+    if (holds_[rank].is_overdue(until, now)) {
+      forward_traceback(static_cast<int>(rank), holds_[rank].pass_on());
     }
+    holds_[rank].forget(now);
   }
 }
 
-std::optional<TracebackHold::Time> RankStreams::next_release() const {
+void RankStreams::release_all_tracebacks() {
+  for (std::size_t rank = 0; rank < holds_.size(); ++rank) {
+    forward_traceback(static_cast<int>(rank), holds_[rank].release());
+  }
+}
+
+std::optional<TracebackHold::Time> RankStreams::next_release(
+    TracebackHold::Until until) const {
   std::optional<TracebackHold::Time> next;
-  for (const Stream& stream : streams_) {
-    if (const auto since = stream.hold.since()) {
-      const auto due = *since + TracebackHold::kMaxTime;
-      next = next ? std::min(*next, due) : due;
+  for (const TracebackHold& hold : holds_) {
+    if (const auto due = hold.next_change(until)) {
+      next = next ? std::min(*next, *due) : due;
     }
   }
   return next;

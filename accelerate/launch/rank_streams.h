@@ -13,7 +13,7 @@
 #include "accelerate/launch/line_splitter.h"
 #include "accelerate/launch/line_tail.h"
 #include "accelerate/launch/output_queue.h"
-#include "accelerate/launch/traceback.h"
+#include "accelerate/launch/traceback_hold.h"
 
 namespace accelerate::launch {
 
@@ -38,18 +38,20 @@ class RankStreams {
 
   /// Passes on all that the rank has written by now, also an unfinished line.
   void drain(int rank);
-  /// When the traceback that is held of the rank began.
-  [[nodiscard]] std::optional<TracebackHold::Time> traceback_since(
-      int rank) const;
+  /// What the rank prints from a traceback on is held.
+  [[nodiscard]] const TracebackHold& traceback(int rank) const;
   /// The held traceback, which is then not passed on; empty when none is held.
   [[nodiscard]] std::string take_traceback(int rank);
   /// Passes on what take_traceback() gave.
   void forward_traceback(int rank, const std::string& traceback);
-  /// Passes on what has been held long enough, or everything.
-  enum class Release { kOverdue, kAll };
-  void release_tracebacks(Release which);
-  /// When a held traceback will be overdue.
-  [[nodiscard]] std::optional<TracebackHold::Time> next_release() const;
+  /// Passes on what has been held long enough, and forgets what was passed on
+  /// of ranks that go on.
+  void release_tracebacks(TracebackHold::Until until);
+  /// Passes on everything that is held.
+  void release_all_tracebacks();
+  /// When release_tracebacks() will have something to do.
+  [[nodiscard]] std::optional<TracebackHold::Time> next_release(
+      TracebackHold::Until until) const;
 
   /// The launcher's own words, on standard error; nothing when empty.
   void say(const std::string& text);
@@ -67,7 +69,6 @@ class RankStreams {
     Which which;
     FileDescriptor fd;
     LineSplitter splitter;
-    TracebackHold hold;
     std::string captured;
   };
 
@@ -78,7 +79,9 @@ class RankStreams {
   /// @return false at the end of the stream or when nothing is there now
   bool read_once(Stream& stream);
   void pass_on(Stream& stream, std::string_view line);
-  void forward(const Stream& stream, std::string_view line);
+  void forward(int rank, Which which, std::string_view line);
+  /// @return true when the line is held
+  bool hold(const Stream& stream, std::string_view line);
   void flush(Stream& stream);
 
   const LaunchOptions& options_;
@@ -87,6 +90,7 @@ class RankStreams {
   bool is_one_stream_;
   std::vector<Stream> streams_;
   std::vector<LineTail> tails_; // [rank]
+  std::vector<TracebackHold> holds_; // [rank], of standard error
   std::string buffer_;
 };
 

@@ -1,25 +1,11 @@
 // accelerate/launch/traceback.cpp: recognises tracebacks by Python's own words.
 #include "accelerate/launch/traceback.h"
 
-#include <utility>
-
 namespace accelerate::launch {
 namespace {
 
 constexpr std::string_view kHeader = "Traceback (most recent call last):";
-/// A SyntaxError of the script itself comes without the header.
 constexpr std::string_view kFrame = "  File \"";
-
-std::string_view unmarked(std::string_view line) {
-  constexpr std::string_view kMark = "[rank";
-  if (!line.starts_with(kMark)) {
-    return line;
-  }
-  const std::size_t end = line.find_first_not_of("0123456789", kMark.size());
-  const bool is_mark = end != std::string_view::npos && end > kMark.size() &&
-      line.substr(end).starts_with("]: ");
-  return is_mark ? line.substr(end + 3) : line;
-}
 
 /// Cuts the first line, with its end, off `rest`.
 std::string_view next_line(std::string_view& rest) {
@@ -27,6 +13,13 @@ std::string_view next_line(std::string_view& rest) {
   const std::string_view line =
       rest.substr(0, end == std::string_view::npos ? rest.size() : end + 1);
   rest.remove_prefix(line.size());
+  return line;
+}
+
+std::string_view without_end(std::string_view line) {
+  while (line.ends_with('\n') || line.ends_with('\r')) {
+    line.remove_suffix(1);
+  }
   return line;
 }
 
@@ -43,37 +36,39 @@ std::string shorten(std::string_view text, std::size_t most) {
 
 } // namespace
 
-bool TracebackHold::take(std::string_view line, Time now) {
-  if (text_.empty()) {
-    const std::string_view begin = unmarked(line);
-    if (!begin.starts_with(kHeader) && !begin.starts_with(kFrame)) {
-      return false;
-    }
-    since_ = now;
+bool begins_traceback(std::string_view line) {
+  const std::string_view begin = without_rank_mark(line);
+  return begin.starts_with(kHeader) || begin.starts_with(kFrame);
+}
+
+bool announces_ignored(std::string_view line) {
+  const std::string_view begin = without_rank_mark(line);
+  return begin.starts_with("Exception ignored ") ||
+      begin.starts_with("Error in atexit.");
+}
+
+bool is_at_margin(std::string_view line) {
+  const std::string_view text = without_end(without_rank_mark(line));
+  return !text.empty() && text.front() != ' ';
+}
+
+std::string_view without_rank_mark(std::string_view line) {
+  constexpr std::string_view kMark = "[rank";
+  if (!line.starts_with(kMark)) {
+    return line;
   }
-  text_ += line;
-  return true;
+  const std::size_t end = line.find_first_not_of("0123456789", kMark.size());
+  const bool is_mark = end != std::string_view::npos && end > kMark.size() &&
+      line.substr(end).starts_with("]: ");
+  return is_mark ? line.substr(end + 3) : line;
 }
 
-std::optional<TracebackHold::Time> TracebackHold::since() const {
-  return text_.empty() ? std::nullopt : std::optional(since_);
-}
-
-bool TracebackHold::is_overdue(Time now) const {
-  return !text_.empty() &&
-      (text_.size() > kMaxBytes || now >= since_ + kMaxTime);
-}
-
-std::string TracebackHold::release() {
-  return std::exchange(text_, {});
-}
-
-std::string without_rank_marks(std::string_view traceback) {
-  std::string text;
-  while (!traceback.empty()) {
-    text += unmarked(next_line(traceback));
+std::string without_rank_marks(std::string_view text) {
+  std::string bare;
+  while (!text.empty()) {
+    bare += without_rank_mark(next_line(text));
   }
-  return text;
+  return bare;
 }
 
 std::string exception_line(std::string_view traceback) {
@@ -81,19 +76,32 @@ std::string exception_line(std::string_view traceback) {
   std::string_view found;
   bool is_inside = false;
   while (!traceback.empty()) {
-    std::string_view line = next_line(traceback);
-    while (line.ends_with('\n') || line.ends_with('\r')) {
-      line.remove_suffix(1);
+    const std::string_view line = next_line(traceback);
+    if (announces_ignored(line)) {
+      break; // by something that ended with the interpreter
     }
-    if (line.starts_with(kHeader) || line.starts_with(kFrame)) {
+    if (begins_traceback(line)) {
       is_inside = true;
-    } else if (is_inside && !line.empty() && line.front() != ' ') {
+    } else if (is_inside && is_at_margin(line)) {
       // The first line after the frames that stands at the margin.
-      found = line;
+      found = without_end(without_rank_mark(line));
       is_inside = false;
     }
   }
   return shorten(found, kLongest);
+}
+
+std::string first_sentence(std::string_view exception) {
+  // Not in `e.g. this`: a sentence begins with a capital.
+  const auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+  for (std::size_t i = 0; i + 2 < exception.size(); ++i) {
+    const char end = exception[i];
+    if ((end == '.' || end == '!' || end == '?') && exception[i + 1] == ' ' &&
+        is_capital(exception[i + 2])) {
+      return std::string(exception.substr(0, i + 1));
+    }
+  }
+  return std::string(exception);
 }
 
 } // namespace accelerate::launch

@@ -1,9 +1,6 @@
-// accelerate/launch/traceback.h: the traceback that a Python rank prints before
-// it ends.
+// accelerate/launch/traceback.h: the text of a traceback as Python prints it.
 #pragma once
 
-#include <chrono>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,40 +8,34 @@
 
 namespace accelerate::launch {
 
-/// Keeps back what a rank prints from the first line of a traceback on, until
-/// it is known whether the rank ends by it. Then the report can show it once,
-/// instead of every rank its own.
-class ACCELERATE_API TracebackHold {
- public:
-  using Time = std::chrono::steady_clock::time_point;
-  /// A rank that is still there after this long goes on: it only logged the
-  /// traceback. Python with torch needs up to a second to end.
-  static constexpr std::chrono::milliseconds kMaxTime{2'000};
-  static constexpr std::size_t kMaxBytes = 65536;
+/// A traceback or one of its parts begins: its headline, or a frame (a
+/// SyntaxError of the script itself comes without the headline).
+[[nodiscard]] ACCELERATE_API bool begins_traceback(std::string_view line);
 
-  /// @param line with its end
-  /// @return false when the line is to be passed on; then nothing is held
-  [[nodiscard]] bool take(std::string_view line, Time now);
-  /// When the held traceback began; nullopt when none is held.
-  [[nodiscard]] std::optional<Time> since() const;
-  /// The time has passed or the space is full: release() it.
-  [[nodiscard]] bool is_overdue(Time now) const;
-  /// What was held, line ends included; nothing is held afterwards.
-  [[nodiscard]] std::string release();
+/// What follows is a traceback of an exception that Python ignores, as in
+/// `Exception ignored in: <function …>`: nothing ends by it.
+[[nodiscard]] ACCELERATE_API bool announces_ignored(std::string_view line);
 
- private:
-  Time since_;
-  std::string text_;
-};
+/// An exception's name stands at the margin, the lines before it do not.
+[[nodiscard]] ACCELERATE_API bool is_at_margin(std::string_view line);
 
 /// Without the `[rank1]: ` that torch puts before each line of a traceback.
+[[nodiscard]] ACCELERATE_API std::string_view without_rank_mark(
+    std::string_view line);
+/// The same for each line of `text`.
 [[nodiscard]] ACCELERATE_API std::string without_rank_marks(
-    std::string_view traceback);
+    std::string_view text);
 
 /// The line that names the exception, as in `ValueError: bad batch`, shortened
 /// when it is long; empty when there is none.
-/// @param traceback of which the last one counts, without rank marks
+/// @param traceback of which the last part counts, as in `During handling of
+///   the above exception, …`
 [[nodiscard]] ACCELERATE_API std::string exception_line(
     std::string_view traceback);
+
+/// The first sentence of what exception_line() gave: enough of an exception
+/// that only follows from another.
+[[nodiscard]] ACCELERATE_API std::string first_sentence(
+    std::string_view exception);
 
 } // namespace accelerate::launch

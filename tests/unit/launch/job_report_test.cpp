@@ -49,7 +49,7 @@ TEST(JobReport, ShowsTheTracebackInsteadOfTheLastLines) {
       failed,
       {.program = "train.py", .num_processes = 2},
       {},
-      "Traceback (most recent call last):\n  File\nValueError: x");
+      {"Traceback (most recent call last):\n  File\nValueError: x"});
   EXPECT_THAT(report, HasSubstr("program 'train.py'): ValueError: x\n"));
   EXPECT_THAT(
       report,
@@ -57,6 +57,31 @@ TEST(JobReport, ShowsTheTracebackInsteadOfTheLastLines) {
           "last lines of rank 1:\n  | Traceback (most recent call last):\n"
           "  |   File\n  | ValueError: x\n"));
   EXPECT_THAT(report, Not(HasSubstr("shown before")));
+}
+
+TEST(JobReport, PointsAtATracebackThatWasPassedOn) {
+  RankOutcome failed = outcome();
+  failed.exit_code = 1;
+  failed.last_lines = {"[rank1]: KeyError: 'x'", "last"};
+  const LaunchOptions options{.program = "train.py", .num_processes = 2};
+  const auto above = ReportedTraceback::Place::kAbove;
+  const std::string report = failure_report(
+      failed,
+      options,
+      {},
+      {"Traceback (most recent call last):\n  File\nKeyError: 'x'\n", above});
+  EXPECT_THAT(
+      report,
+      testing::EndsWith(
+          "s, program 'train.py')\n"
+          "accelerate launch: rank 1 of 2 raised KeyError: 'x' first; its "
+          "traceback is above\n"));
+  EXPECT_THAT(report, Not(HasSubstr("  | ")));
+  // One that was cut off names nothing; torch's mark is said already.
+  EXPECT_THAT(
+      failure_report(
+          failed, options, {}, {"Traceback (most recent call last):\n", above}),
+      HasSubstr("last lines of rank 1:\n  | KeyError: 'x'\n  | last\n"));
 }
 
 TEST(TracebackReport, SaysOneLineOfEachLaterException) {
@@ -73,8 +98,8 @@ TEST(TracebackReport, SaysOneLineOfEachLaterException) {
   EXPECT_FALSE(report.has_shown("E: x\n"));
   EXPECT_EQ(report.finish(), "");
   EXPECT_EQ(
-      report.add(3, header + "E: y\n"),
-      "accelerate launch: rank 3 raised after it: E: y\n");
+      report.add(3, header + "E: y. Look there\n"),
+      "accelerate launch: rank 3 raised after it: E: y.\n");
   EXPECT_EQ(report.add(4, header + "  File\n"), "")
       << "ended while it was printing";
   EXPECT_EQ(

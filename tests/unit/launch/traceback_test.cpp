@@ -7,13 +7,15 @@
 namespace accelerate::launch {
 namespace {
 
-using namespace std::chrono_literals;
-
-const TracebackHold::Time kStart{1h};
 constexpr const char* kHeader = "Traceback (most recent call last):\n";
 
-TEST(TracebackHold, PassesOtherLinesOn) {
-  TracebackHold hold;
+TEST(Traceback, BeginsWithItsHeadlineOrAFrame) {
+  for (const char* line :
+       {kHeader,
+        "[rank12]: Traceback (most recent call last):\n",
+        "  File \"train.py\", line 1\n"}) {
+    EXPECT_TRUE(begins_traceback(line)) << line;
+  }
   for (const char* line :
        {"",
         "\n",
@@ -23,35 +25,16 @@ TEST(TracebackHold, PassesOtherLinesOn) {
         "[rank]: Traceback (most recent call last):\n",
         "[rank1] Traceback (most recent call last):\n",
         "[rank"}) {
-    EXPECT_FALSE(hold.take(line, kStart)) << line;
-    EXPECT_FALSE(hold.since());
-  }
-  EXPECT_EQ(hold.release(), "");
-  EXPECT_FALSE(hold.is_overdue(kStart + 1h));
-}
-
-TEST(TracebackHold, TakesEverythingFromTheHeaderOn) {
-  for (const char* header :
-       {kHeader,
-        "[rank12]: Traceback (most recent call last):\n",
-        "  File \"train.py\", line 1\n"}) {
-    TracebackHold hold;
-    EXPECT_TRUE(hold.take(header, kStart));
-    EXPECT_TRUE(hold.take("anything\n", kStart + 1s));
-    EXPECT_EQ(hold.since(), kStart);
-    EXPECT_EQ(hold.release(), header + std::string("anything\n"));
-    EXPECT_FALSE(hold.take("anything\n", kStart + 1s));
+    EXPECT_FALSE(begins_traceback(line)) << line;
   }
 }
 
-TEST(TracebackHold, EndsAfterItsTimeOrSpace) {
-  TracebackHold hold;
-  ASSERT_TRUE(hold.take(kHeader, kStart));
-  EXPECT_FALSE(hold.is_overdue(kStart));
-  EXPECT_FALSE(hold.is_overdue(kStart + TracebackHold::kMaxTime - 1ms));
-  EXPECT_TRUE(hold.is_overdue(kStart + TracebackHold::kMaxTime));
-  EXPECT_TRUE(hold.take(std::string(TracebackHold::kMaxBytes, 'x'), kStart));
-  EXPECT_TRUE(hold.is_overdue(kStart));
+TEST(Traceback, IsIgnoredAfterTheseWords) {
+  EXPECT_TRUE(announces_ignored("Exception ignored in: <function f>\n"));
+  EXPECT_TRUE(announces_ignored("Exception ignored in atexit callback: f\n"));
+  EXPECT_TRUE(announces_ignored("[rank3]: Error in atexit._run_exitfuncs:\n"));
+  EXPECT_FALSE(announces_ignored("Exception in thread Thread-1 (f):\n"));
+  EXPECT_FALSE(announces_ignored(""));
 }
 
 TEST(Traceback, LosesOnlyTheMarksOfTorch) {
@@ -70,6 +53,12 @@ TEST(Traceback, NamesTheLastException) {
       {kHeader + frame, ""},
       {kHeader + frame + "ValueError: a: b\r\n", "ValueError: a: b"},
       {kHeader + frame + "KeyError", "KeyError"},
+      {std::string("[rank1]: ") + kHeader + "[rank1]:   frame\n[rank1]: E: a\n",
+       "E: a"},
+      // What cannot be cleaned up at the end is not the cause.
+      {kHeader + frame + "E: a\nException ignored in: <f>\n" + kHeader + frame +
+           "F: b\n",
+       "E: a"},
       // A message of several lines, then words of the interpreter's end.
       {kHeader + frame + "E: one\n\ntwo\nwarning: late\n", "E: one"},
       {kHeader + frame + "E: one\n\nDuring handling of the above exception, " +
@@ -79,6 +68,20 @@ TEST(Traceback, NamesTheLastException) {
        "SyntaxError: bad"}};
   for (const auto& [text, expected] : rows) {
     EXPECT_EQ(exception_line(text), expected) << text;
+  }
+}
+
+TEST(Traceback, KeepsTheFirstSentenceOfAnException) {
+  const std::pair<std::string, std::string> rows[] = {
+      {"", ""},
+      {"KeyError: 'a. b'", "KeyError: 'a. b'"},
+      {"E: gone. Did it fail? Look there", "E: gone."},
+      {"E: is it gone? Look there", "E: is it gone?"},
+      {"E: 1.5 s, e.g. this one. ", "E: 1.5 s, e.g. this one. "},
+      {"E: gone. ", "E: gone. "},
+      {"E: gone.", "E: gone."}};
+  for (const auto& [text, expected] : rows) {
+    EXPECT_EQ(first_sentence(text), expected) << text;
   }
 }
 
