@@ -18,6 +18,7 @@ from .utils.dataclasses import (
     InitProcessGroupKwargs,
     ProjectConfiguration,
 )
+from .utils.environment import get_int_from_env
 
 _HANDLERS = {
     AutocastKwargs: "autocast_handler",
@@ -85,8 +86,10 @@ def _sort_handlers(handlers):
 
 def _accumulation_plugin(steps, plugin):
     if plugin is None:
+        if steps is None:
+            steps = get_int_from_env(["ACCELERATE_GRADIENT_ACCUMULATION_STEPS"], 1)
         return GradientAccumulationPlugin(num_steps=steps)
-    if steps not in (1, plugin.num_steps):
+    if steps not in (None, 1, plugin.num_steps):
         raise ConfigError(
             f"[accelerator] gradient_accumulation_steps is {steps} and the plugin says {plugin.num_steps}; give one"
         )
@@ -102,6 +105,7 @@ class Accelerator:
         device_placement (`bool`): `prepare` moves models to `device`, and batches with them.
         mixed_precision (`str`, *optional*): 'no'; others are not supported yet. Default: ``ACCELERATE_MIXED_PRECISION``.
         gradient_accumulation_steps (`int`): batches whose gradients add up before a step, at least 1; see `accumulate`.
+            Default: ``ACCELERATE_GRADIENT_ACCUMULATION_STEPS``, else 1.
         cpu (`bool`): stay on the CPU although there is an accelerator (also ``ACCELERATE_USE_CPU``).
         dataloader_config (`DataLoaderConfiguration`, *optional*): how loaders are shared between processes.
         project_dir (`str`, *optional*): where the project keeps its files.
@@ -123,7 +127,7 @@ class Accelerator:
         device_placement=True,
         split_batches=False,
         mixed_precision=None,
-        gradient_accumulation_steps=1,
+        gradient_accumulation_steps=None,
         cpu=False,
         dataloader_config=None,
         rng_types=None,

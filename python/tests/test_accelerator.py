@@ -226,6 +226,13 @@ def test_the_environment_may_ask_for_a_precision(monkeypatch):
         Accelerator()
 
 
+def test_the_environment_counts_where_the_script_says_nothing(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    assert Accelerator().gradient_accumulation_steps == 4
+    assert Accelerator(gradient_accumulation_steps=2).gradient_accumulation_steps == 2
+    assert Accelerator(gradient_accumulation_steps=1).gradient_accumulation_steps == 1
+
+
 def test_all_accelerators_share_the_state():
     first, second = Accelerator(), Accelerator()
     assert first.state._partial is second.state._partial is not None
