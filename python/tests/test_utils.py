@@ -158,6 +158,9 @@ class TestEnvironment:
         monkeypatch.setenv("ACCELERATE_A", "3")
         assert get_int_from_env(["ACCELERATE_NONE", "ACCELERATE_A"], 7) == 3
         assert get_int_from_env(["ACCELERATE_NONE"], 7) == 7
+        monkeypatch.setenv("ACCELERATE_B", "many")
+        with pytest.raises(ValueError, match="ACCELERATE_B='many'"):
+            get_int_from_env(["ACCELERATE_B"], 7)
         assert parse_choice_from_env("ACCELERATE_A") == "3" and parse_choice_from_env("ACCELERATE_NONE") == "no"
         assert parse_flag_from_env("ACCELERATE_NONE") is False and parse_flag_from_env("ACCELERATE_NONE", True) is True
 

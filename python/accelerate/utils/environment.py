@@ -5,6 +5,8 @@ import functools
 import os
 import sys
 
+from ..errors import ConfigError
+
 _TRUE = ("y", "yes", "t", "true", "on", "1")
 _FALSE = ("n", "no", "f", "false", "off", "0")
 
@@ -22,9 +24,17 @@ def str_to_bool(value: str, to_bool: bool = False):
 
 
 def get_int_from_env(env_keys, default):
-    """The first of the variables `env_keys` that holds a number of at least 0, or `default`."""
+    """The first of the variables `env_keys` that holds a number of at least 0, or `default`.
+
+    Raises:
+        ConfigError: when one holds something else than a whole number.
+    """
     for key in env_keys:
-        value = int(os.environ.get(key, -1))
+        text = os.environ.get(key, "-1")
+        try:
+            value = int(text)
+        except ValueError:
+            raise ConfigError(f"[utils.environment] {key}='{text}', expected a number") from None
         if value >= 0:
             return value
     return default
