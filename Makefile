@@ -12,7 +12,7 @@ help:
 	@echo "make demo     fine-tune a BERT-family model on movie reviews with two processes"
 	@echo "make test     build and run every test"
 	@echo "make bench    measure against Hugging Face Accelerate, side by side"
-	@echo "make soak     the long tests: accuracy over three seeds, a million inputs per parser"
+	@echo "make soak     the long tests: accuracy over three seeds, a million inputs per parser, all loops"
 	@echo "make format   format all sources      make lint   check style and structure"
 	@echo "make python   build the Python package and install it into build/python"
 	@echo "make build    only build (PRESET=release|dev|asan|tsan)      make clean"
@@ -41,7 +41,7 @@ bench: python
 	@tools/build.sh bench
 	@python3 benchmarks/run.py build/bench
 
-soak: build
+soak: build python
 	@tools/setup.sh --fuzz
 	@python3 tools/soak.py $(BUILD)
 

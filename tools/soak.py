@@ -7,6 +7,8 @@ usage: soak.py BUILD_FOLDER [--inputs N] [--seeds N]
    there is no clang from the driver of the build.
 2. Two epochs of fine-tuning on two processes, once per seed; the median of the
    test accuracy must reach MIN_ACCURACY.
+3. The published Python loops on 1, 2 and 3 processes against the original; the
+   tutorial also as printed, in an environment with an old transformers.
 """
 import argparse
 import json
@@ -23,6 +25,9 @@ FUZZ_BUILD = ROOT / "build/fuzz"
 ASSETS = ROOT / ".deps/assets"
 MIN_ACCURACY = 0.848  # the Python library on the same steps in bf16: 0.851 to 0.858
 TWO_EPOCHS = 532  # steps of 2 processes x 16 reviews
+# The last that have transformers.AdamW and work with it.
+OLD_PACKAGES = ("transformers==4.46.3", "tokenizers==0.20.3", "huggingface_hub==0.36.0",
+                "datasets==3.6.0")
 
 
 def build_fuzzers():
@@ -90,16 +95,45 @@ def run_seeds(build, count):
     return [] if median >= MIN_ACCURACY else ["fine-tuning accuracy"]
 
 
+def make_old_environment():
+    """An environment with an old transformers and our wheel; the rest is .deps/venv's."""
+    folder = ROOT / ".deps/old-transformers"
+    pip = [ROOT / ".deps/venv/bin/pip", "--python", folder / "bin/python", "install", "--quiet",
+           "--disable-pip-version-check", "--no-input"]
+    if not (folder / "done").exists():
+        subprocess.run([ROOT / ".deps/venv/bin/python", "-m", "venv", "--clear",
+                        "--without-pip", folder], check=True)
+        packages = next(folder.glob("lib/python3*/site-packages"))
+        shared = next((ROOT / ".deps/venv").glob("lib/python3*/site-packages"))
+        (packages / "shared.pth").write_text(f"{shared}\n")
+        subprocess.run([*pip, *OLD_PACKAGES, "requests"], check=True)
+        (folder / "done").touch()
+    wheel = next((ROOT / "build/dist").glob("accelerate-*.whl"))
+    subprocess.run([*pip, "--no-deps", "--force-reinstall", wheel], check=True)
+    return folder / "bin/python"
+
+
+def run_loops():
+    python = ROOT / "build/python/bin/python"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_SOAK": "1",
+                   "ACCELERATE_OLD_TRANSFORMERS_PYTHON": str(make_old_environment())}
+    done = subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                           ROOT / "python/tests/parity/test_loops.py"], env=environment)
+    return [] if done.returncode == 0 else ["published Python loops"]
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--no-loops", action="store_true", help="leave part 3 out")
     options = parser.parse_args()
     build = options.build.resolve()
     failed = run_fuzzers(build, options.inputs) if options.inputs else []
     failed += run_seeds(build, options.seeds) if options.seeds else []
+    failed += [] if options.no_loops else run_loops()
     print("soak: " + (f"failed: {', '.join(failed)}" if failed else "nothing failed"))
     return 1 if failed else 0
 
