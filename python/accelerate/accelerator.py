@@ -16,6 +16,7 @@ from .utils.dataclasses import (
     DistributedDataParallelKwargs,
     GradientAccumulationPlugin,
     InitProcessGroupKwargs,
+    KwargsHandler,
     ProjectConfiguration,
 )
 from .utils.environment import get_int_from_env
@@ -70,6 +71,8 @@ def _refuse_unsupported(arguments):
 
 def _sort_handlers(handlers):
     """The handlers by the attribute that keeps each."""
+    if isinstance(handlers, KwargsHandler):
+        raise ConfigError(f"[accelerator] kwargs_handlers is a {type(handlers).__name__}, expected a list of such")
     sorted_handlers = {}
     for handler in handlers or ():
         name = _HANDLERS.get(type(handler))
@@ -94,6 +97,27 @@ def _accumulation_plugin(steps, plugin):
             f"[accelerator] gradient_accumulation_steps is {steps} and the plugin says {plugin.num_steps}; give one"
         )
     return plugin
+
+
+def _as_tensors(parameters, where):
+    """Parameters as a list, whether one was given, several, or what yields them."""
+    if torch.is_tensor(parameters):
+        return [parameters]
+    got = parameters
+    if not isinstance(got, (torch.nn.Module, dict)) and hasattr(got, "__iter__"):
+        got = list(got)
+        if all(torch.is_tensor(parameter) for parameter in got):
+            return got
+        got = next(parameter for parameter in got if not torch.is_tensor(parameter))
+    raise ConfigError(f"[{where}] got a {type(got).__name__}, expected tensors; pass model.parameters()")
+
+
+def _stream_names(rng_types):
+    """Refused here rather than in the first pass over a loader, which may come much later."""
+    names = [] if isinstance(rng_types, str) else [getattr(name, "value", name) for name in rng_types]
+    if isinstance(rng_types, str) or not all(name in ("torch", "cuda", "generator") for name in names):
+        raise ConfigError(f"[accelerator] rng_types is {rng_types!r}, expected a list of 'torch', 'cuda' and 'generator'")
+    return list(rng_types)
 
 
 class Accelerator:
@@ -142,6 +166,11 @@ class Accelerator:
         self.__dict__.update({"ddp_handler": None, "init_handler": None, "autocast_handler": None})
         self.__dict__.update(_sort_handlers(kwargs_handlers))
         self.dataloader_config = dataloader_config or DataLoaderConfiguration()
+        if not isinstance(self.dataloader_config, DataLoaderConfiguration):
+            raise ConfigError(
+                f"[accelerator] dataloader_config is a {type(dataloader_config).__name__}, expected a "
+                "DataLoaderConfiguration"
+            )
         if split_batches:
             self.dataloader_config.split_batches = True
         self.dataloader_config.validate()
@@ -160,7 +189,7 @@ class Accelerator:
         if project_dir is not None and self.project_dir is None:
             self.project_configuration.set_directories(project_dir)
         self.step_scheduler_with_optimizer = step_scheduler_with_optimizer
-        self.rng_types = ["generator"] if rng_types is None else list(rng_types)
+        self.rng_types = ["generator"] if rng_types is None else _stream_names(rng_types)
         self._group = PartialState()._group
         self._gradients = self.gradient_state._native
         self._trigger = _native.Trigger()
@@ -502,9 +531,17 @@ class Accelerator:
             ConfigError: when the loss is None, no scalar, or not connected to any parameter.
             CommError: when another process is gone or does something else.
         """
+        if loss is not None and not torch.is_tensor(loss):
+            raise ConfigError(
+                f"[step.backward] the loss is a {type(loss).__name__}, expected a tensor; models of transformers give "
+                "an output whose 'loss' it is"
+            )
         if loss is None or not kwargs:
             _native.backward(self._group, self._gradients, loss, self._cores)
             return
+        unknown = sorted(set(kwargs) - {"gradient", "retain_graph", "create_graph", "inputs"})
+        if unknown:
+            raise TypeError(f"Accelerator.backward() got an unexpected keyword argument '{unknown[0]}'")
         inputs = kwargs.pop("inputs", None)
         _native.backward(
             self._group,
@@ -548,12 +585,12 @@ class Accelerator:
         Returns:
             `torch.Tensor`: the norm before, of shape ().
         """
-        parameters = [parameters] if torch.is_tensor(parameters) else list(parameters)
+        parameters = _as_tensors(parameters, "step.clip_grad_norm")
         return _native.clip_grad_norm(parameters, float(max_norm), float(norm_type))
 
     def clip_grad_value_(self, parameters, clip_value):
         """Limits every gradient to [-clip_value, clip_value]."""
-        parameters = [parameters] if torch.is_tensor(parameters) else list(parameters)
+        parameters = _as_tensors(parameters, "step.clip_grad_value")
         _native.clip_grad_value(parameters, float(clip_value))
 
     def unscale_gradients(self, optimizer=None):

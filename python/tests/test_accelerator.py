@@ -194,6 +194,12 @@ def test_clipping_is_torchs():
         ({"kwargs_handlers": [InitProcessGroupKwargs()] * 2}, "two of InitProcessGroupKwargs"),
         ({"kwargs_handlers": [DistributedDataParallelKwargs(bucket_cap_mb=0)]}, "bucket_cap_mb is 0"),
         ({"gradient_accumulation_steps": 0}, "0"),
+        ({"gradient_accumulation_steps": 2.5}, "is 2.5, expected a whole number"),
+        ({"gradient_accumulation_steps": "many"}, "is 'many', expected a whole number"),
+        ({"kwargs_handlers": DistributedDataParallelKwargs()}, "expected a list of such"),
+        ({"dataloader_config": {"split_batches": True}}, "is a dict, expected a DataLoaderConfiguration"),
+        ({"rng_types": "torch"}, "rng_types is 'torch', expected a list"),
+        ({"rng_types": ["generator", "numpy"]}, "expected a list of 'torch', 'cuda' and 'generator'"),
         ({"dataloader_config": DataLoaderConfiguration(dispatch_batches=True)}, "dispatch_batches"),
         (
             {"gradient_accumulation_steps": 2, "gradient_accumulation_plugin": GradientAccumulationPlugin(num_steps=3)},
@@ -209,6 +215,24 @@ def test_what_is_not_supported_says_so(arguments, message):
 def test_unknown_arguments_are_pythons_error():
     with pytest.raises(TypeError, match="unexpected keyword argument 'presicion'"):
         Accelerator(presicion="no")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'retain'"):
+        Accelerator().backward(torch.ones((), requires_grad=True), retain=True)
+
+
+@pytest.mark.parametrize("steps", ["3", 3.0, 3])
+def test_accumulation_steps_from_a_configuration_count(steps):
+    assert Accelerator(gradient_accumulation_steps=steps).gradient_accumulation_steps == 3
+
+
+@pytest.mark.parametrize(
+    "parameters, got",
+    [(None, "NoneType"), (torch.nn.Linear(1, 1), "Linear"), ({"weight": torch.ones(1)}, "dict"), (["w"], "str")],
+)
+def test_clipping_says_what_it_takes(parameters, got):
+    accelerator = Accelerator()
+    for clip in (accelerator.clip_grad_norm_, accelerator.clip_grad_value_):
+        with pytest.raises(ConfigError, match=f"got a {got}, expected tensors; pass model.parameters"):
+            clip(parameters, 1.0)
 
 
 def test_later_methods_say_so_and_do_not_pretend_to_exist():
@@ -244,6 +268,8 @@ def test_all_accelerators_share_the_state():
     "loss, message",
     [
         (None, "labels"),
+        (0.5, "is a float, expected a tensor"),
+        ({"loss": torch.ones(())}, "is a dict, expected a tensor"),
         (torch.ones(2, requires_grad=True) * 1, "expected a single value"),
         (torch.ones(()), "not connected to any parameter"),
         (torch.ones((), dtype=torch.long), "expected a floating dtype"),
@@ -314,3 +340,21 @@ def test_one_cycle_stops_at_its_end():
 def test_timeouts_are_taken():
     handler = InitProcessGroupKwargs(timeout=datetime.timedelta(seconds=5))
     assert Accelerator(kwargs_handlers=[handler]).init_handler is handler
+
+
+def test_a_closure_runs_and_its_value_comes_back():
+    torch.manual_seed(0)
+    accelerator = Accelerator()
+    module = torch.nn.Linear(2, 1)
+    model, optimizer = accelerator.prepare(module, torch.optim.LBFGS(module.parameters(), max_iter=4))
+    inputs = torch.randn(8, 2)
+    losses = []
+
+    def closure():
+        optimizer.zero_grad()
+        losses.append((model(inputs) - inputs.sum(1, keepdim=True)).pow(2).mean())
+        accelerator.backward(losses[-1])
+        return losses[-1]
+
+    assert optimizer.step(closure) is losses[0]
+    assert len(losses) > 1 and losses[-1] < losses[0] / 10

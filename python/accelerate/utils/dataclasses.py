@@ -290,7 +290,7 @@ class GradientAccumulationPlugin(KwargsHandler):
     """How gradients of several batches add up; see `Accelerator.accumulate`.
 
     Args:
-        num_steps (`int`): batches before a step; None means 1.
+        num_steps (`int`): batches before a step; None means 1. Text from a configuration is read as a number.
         adjust_scheduler (`bool`): kept for scripts; schedulers follow the steps of the optimiser either way.
         sync_with_dataloader (`bool`): the last batch of a loader ends the sum.
         sync_each_batch (`bool`): exchange gradients with every batch, although the optimiser waits: slower, with less
@@ -303,8 +303,14 @@ class GradientAccumulationPlugin(KwargsHandler):
     sync_each_batch: bool = False
 
     def __post_init__(self):
-        if self.num_steps is None:
-            self.num_steps = 1
+        given = 1 if self.num_steps is None else self.num_steps
+        try:
+            self.num_steps = int(given)
+            is_whole = isinstance(given, str) or self.num_steps == given
+        except (TypeError, ValueError, OverflowError):
+            is_whole = False
+        if not is_whole:
+            raise ConfigError(f"[accelerator] gradient_accumulation_steps is {given!r}, expected a whole number")
 
 
 @dataclass
