@@ -56,6 +56,20 @@ _LATER = {
 }
 
 
+# What scripts ask before they use a feature that does not exist yet: the answer is that it is off.
+_OFF = {
+    "deepspeed_plugin": None,
+    "fp8_enabled": False,
+    "has_lomo_optimizer": False,
+    "is_composable_parallelism_enabled": False,
+    "is_fsdp2": False,
+    "native_amp": False,
+    "parallelism_config": None,
+    "scaler": None,
+    "torch_device_mesh": None,
+}
+
+
 class _NotInThisVersion(NotImplementedError, AttributeError):
     """So that hasattr() says no."""
 
@@ -495,6 +509,22 @@ class Accelerator:
         self._dataloaders.append(prepared)
         return prepared
 
+    def skip_first_batches(self, dataloader, num_batches=0):
+        """A loader without its first `num_batches` batches; see `accelerate.skip_first_batches`."""
+        from .data_loader import skip_first_batches
+
+        return skip_first_batches(dataloader, num_batches)
+
+    @property
+    def trackers(self) -> list:
+        """The trackers that write, of which there are none yet."""
+        return []
+
+    @property
+    def log_with(self) -> list:
+        """The trackers that were asked for, of which there are none yet."""
+        return []
+
     def unwrap_model(self, model, keep_fp32_wrapper=True, keep_torch_compile=True):
         """The user's model behind a handle; any other model as it is."""
         return model.module if isinstance(model, PreparedModel) else model
@@ -732,6 +762,8 @@ class Accelerator:
     def __getattr__(self, name):
         if name in _LATER:
             raise _NotInThisVersion(f"Accelerator.{name} is not in this version yet ({_LATER[name]})")
+        if name in _OFF:
+            return _OFF[name]
         raise AttributeError(f"'Accelerator' object has no attribute '{name}'")
 
 

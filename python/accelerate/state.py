@@ -329,6 +329,11 @@ class AcceleratorState:
         """The precision of forward passes: 'no'."""
         return self._mixed_precision
 
+    @property
+    def deepspeed_plugin(self) -> None:
+        """None: DeepSpeed is not supported yet. Scripts ask before they use it."""
+        return None
+
 
 def _flag(name):
     text = os.environ.get(name, "").lower()

@@ -244,6 +244,21 @@ def test_later_methods_say_so_and_do_not_pretend_to_exist():
         accelerator.no_such_thing
 
 
+def test_scripts_learn_that_a_feature_is_off():
+    accelerator = Accelerator()
+    assert accelerator.scaler is accelerator.deepspeed_plugin is accelerator.state.deepspeed_plugin is None
+    assert not accelerator.native_amp and not accelerator.is_fsdp2
+    assert accelerator.trackers == accelerator.log_with == []
+
+
+def test_resuming_in_the_middle_of_an_epoch():
+    accelerator = Accelerator()
+    loader = accelerator.prepare(DataLoader(torch.arange(10), batch_size=4))
+    rest = accelerator.skip_first_batches(loader, num_batches=2)
+    assert [batch.tolist() for batch in rest] == [[8, 9]]
+    assert len(list(accelerator.skip_first_batches(loader))) == 3
+
+
 def test_the_environment_may_ask_for_a_precision(monkeypatch):
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")
     with pytest.raises(ConfigError, match="'fp16' is not supported yet"):
