@@ -30,9 +30,12 @@ void bind_group(py::module_& module) {
       },
       py::arg("state"),
       py::arg("timeout"),
-      ReleaseLock());
-  py::class_<ProcessGroup>(module, "ProcessGroup")
-      .def(py::init<>())
+      ReleaseLock(),
+      "The store of this job, in which its processes find each other. "
+      "Collective.");
+  py::class_<ProcessGroup>(
+      module, "ProcessGroup", "The processes that exchange tensors.")
+      .def(py::init<>(), "A group of this process alone.")
       .def_static(
           "from_c10d",
           [](const c10::intrusive_ptr<c10d::ProcessGroup>& group,
@@ -41,22 +44,58 @@ void bind_group(py::module_& module) {
           },
           py::arg("group"),
           py::arg("timeout"),
-          ReleaseLock())
-      .def_property_readonly("global_rank", &ProcessGroup::global_rank)
-      .def_property_readonly("world_size", &ProcessGroup::world_size)
-      .def_property_readonly("timeout", &ProcessGroup::timeout)
-      .def_property_readonly("is_broken", &ProcessGroup::is_broken)
-      .def("shutdown", &ProcessGroup::shutdown, ReleaseLock());
+          ReleaseLock(),
+          "The processes of a group of torch.distributed. Collective.")
+      .def_property_readonly(
+          "global_rank",
+          &ProcessGroup::global_rank,
+          "Index of this process, from 0.")
+      .def_property_readonly(
+          "world_size", &ProcessGroup::world_size, "Number of processes.")
+      .def_property_readonly(
+          "timeout",
+          &ProcessGroup::timeout,
+          "Longest wait for the others in a collective.")
+      .def_property_readonly(
+          "is_broken",
+          &ProcessGroup::is_broken,
+          "Whether a collective has failed; no other one works after it.")
+      .def(
+          "shutdown",
+          &ProcessGroup::shutdown,
+          ReleaseLock(),
+          "Leaves the group; nothing can be exchanged after it.");
 }
 
 void bind_collectives(py::module_& module) {
-  py::enum_<Reduction>(module, "Reduction")
+  py::enum_<Reduction>(
+      module, "Reduction", "How the tensors of all processes become one.")
       .value("sum", Reduction::kSum)
       .value("mean", Reduction::kMean)
       .value("max", Reduction::kMax);
-  module.def("gather", &comm::gather, ReleaseLock());
-  module.def("reduce", &comm::reduce, ReleaseLock());
-  module.def("broadcast", &comm::broadcast, ReleaseLock());
+  module.def(
+      "gather",
+      &comm::gather,
+      py::arg("group"),
+      py::arg("tensors"),
+      ReleaseLock(),
+      "Each tensor of all processes, concatenated on dimension 0. Collective.");
+  module.def(
+      "reduce",
+      &comm::reduce,
+      py::arg("group"),
+      py::arg("tensors"),
+      py::arg("reduction"),
+      ReleaseLock(),
+      "Each tensor combined over the processes, as new tensors. Collective.");
+  module.def(
+      "broadcast",
+      &comm::broadcast,
+      py::arg("group"),
+      py::arg("tensors"),
+      py::arg("from_rank"),
+      ReleaseLock(),
+      "The tensors of one process, as new tensors. Collective.");
   module.def(
       "pad_across_processes",
       [](const ProcessGroup& group,
@@ -69,13 +108,25 @@ void bind_collectives(py::module_& module) {
             tensors,
             {.dim = dim, .pad_index = pad_index, .pad_first = pad_first});
       },
-      ReleaseLock());
-  module.def("barrier", &barrier, ReleaseLock());
+      py::arg("group"),
+      py::arg("tensors"),
+      py::arg("dim"),
+      py::arg("pad_index"),
+      py::arg("pad_first"),
+      ReleaseLock(),
+      "Each tensor padded to the largest size of any process. Collective.");
+  module.def(
+      "barrier",
+      &barrier,
+      py::arg("group"),
+      ReleaseLock(),
+      "Waits until every process is here. Collective.");
 }
 
 void bind_exchange(py::module_& module) {
   module.def(
-      "gather_bytes", [](const ProcessGroup& group, const py::bytes& mine) {
+      "gather_bytes",
+      [](const ProcessGroup& group, const py::bytes& mine) {
         std::vector<std::string> gathered;
         {
           const std::string text = mine;
@@ -84,7 +135,10 @@ void bind_exchange(py::module_& module) {
         }
         std::vector<py::bytes> result(gathered.begin(), gathered.end());
         return result;
-      });
+      },
+      py::arg("group"),
+      py::arg("mine"),
+      "The bytes of every process, in their order. Collective.");
   module.def(
       "broadcast_bytes",
       [](const ProcessGroup& group, const py::bytes& mine, int from_rank) {
@@ -95,7 +149,14 @@ void bind_exchange(py::module_& module) {
           received = broadcast_string(group, text, from_rank);
         }
         return py::bytes(received);
-      });
+      },
+      py::arg("group"),
+      py::arg("mine"),
+      py::arg("from_rank"),
+      "The bytes of process `from_rank`. Collective.");
+}
+
+void bind_order(py::module_& module) {
   module.def(
       "run_in_order",
       [](const ProcessGroup& group, bool goes_first, const py::function& work) {
@@ -107,7 +168,11 @@ void bind_exchange(py::module_& module) {
               const py::gil_scoped_acquire locked;
               work();
             });
-      });
+      },
+      py::arg("group"),
+      py::arg("goes_first"),
+      py::arg("work"),
+      "Calls `work`; the others wait for those that go first. Collective.");
   module.def(
       "share_of",
       [](const ProcessGroup& group, std::int64_t size, bool apply_padding) {
@@ -116,25 +181,58 @@ void bind_exchange(py::module_& module) {
             size,
             apply_padding ? SplitPadding::kRepeatLast : SplitPadding::kNone);
         return std::make_tuple(share.begin, share.end, share.padding);
-      });
-  py::class_<Trigger>(module, "Trigger")
-      .def(py::init<>())
-      .def("set", &Trigger::set)
-      .def("check", &Trigger::check, ReleaseLock());
+      },
+      py::arg("group"),
+      py::arg("size"),
+      py::arg("apply_padding"),
+      "Begin, end and padding of this process's part of a sequence.");
+  py::class_<Trigger>(
+      module, "Trigger", "A flag that any process raises for all.")
+      .def(py::init<>(), "Lowered.")
+      .def("set", &Trigger::set, "Raises the flag of this process.")
+      .def(
+          "check",
+          &Trigger::check,
+          py::arg("group"),
+          ReleaseLock(),
+          "Whether any is raised; if so lowers all of them. Collective.");
 }
 
 void bind_reducer_options(py::module_& module) {
   using Options = DistributedDataParallelOptions;
-  py::class_<Options>(module, "DistributedDataParallelOptions")
-      .def(py::init<>())
-      .def_readwrite("bucket_cap_mb", &Options::bucket_cap_mb)
-      .def_readwrite("find_unused_parameters", &Options::find_unused_parameters)
-      .def_readwrite("static_graph", &Options::static_graph)
+  py::class_<Options>(
+      module,
+      "DistributedDataParallelOptions",
+      "How gradients are exchanged between processes.")
+      .def(py::init<>(), "The engine's defaults.")
       .def_readwrite(
-          "gradient_as_bucket_view", &Options::gradient_as_bucket_view)
-      .def_readwrite("broadcast_buffers", &Options::broadcast_buffers)
-      .def_readwrite("init_sync", &Options::init_sync)
-      .def("validate", &Options::validate);
+          "bucket_cap_mb",
+          &Options::bucket_cap_mb,
+          "Size of the pieces in which gradients travel, in MiB.")
+      .def_readwrite(
+          "find_unused_parameters",
+          &Options::find_unused_parameters,
+          "Some parameters may take no part in a step.")
+      .def_readwrite(
+          "static_graph",
+          &Options::static_graph,
+          "The same parameters take part in every step.")
+      .def_readwrite(
+          "gradient_as_bucket_view",
+          &Options::gradient_as_bucket_view,
+          "Gradients live inside the pieces.")
+      .def_readwrite(
+          "broadcast_buffers",
+          &Options::broadcast_buffers,
+          "Before a forward that trains, buffers become those of process 0.")
+      .def_readwrite(
+          "init_sync",
+          &Options::init_sync,
+          "Compare the model at start, and make it that of process 0.")
+      .def(
+          "validate",
+          &Options::validate,
+          "Raises ConfigError for a size that is not positive.");
 }
 
 } // namespace
@@ -143,6 +241,7 @@ void bind_comm(py::module_& module) {
   bind_group(module);
   bind_collectives(module);
   bind_exchange(module);
+  bind_order(module);
   bind_reducer_options(module);
 }
 

@@ -6,7 +6,8 @@
 namespace accelerate::python {
 
 void bind_data(py::module_& module) {
-  py::class_<BatchShard>(module, "BatchShard")
+  py::class_<BatchShard>(
+      module, "BatchShard", "The rules by which batches are shared out.")
       .def(
           py::init([](std::int64_t num_samples,
                       std::int64_t batch_size,
@@ -31,14 +32,31 @@ void bind_data(py::module_& module) {
           py::arg("rank"),
           py::arg("world_size"),
           py::arg("even_batches"),
-          py::arg("split_batches"))
-      .def_property_readonly("num_batches", &BatchShard::num_batches)
-      .def_property_readonly("total_batch_size", &BatchShard::total_batch_size)
-      .def_property_readonly("remainder", &BatchShard::remainder)
-      .def("positions", &BatchShard::positions)
-      .def("num_real", [](const BatchShard& shard, std::int64_t index) {
-        return shard.slots(index).num_real;
-      });
+          py::arg("split_batches"),
+          "The share of process `rank`. Not collective.")
+      .def_property_readonly(
+          "num_batches", &BatchShard::num_batches, "Batches of this process.")
+      .def_property_readonly(
+          "total_batch_size",
+          &BatchShard::total_batch_size,
+          "Samples that all processes take at once.")
+      .def_property_readonly(
+          "remainder",
+          &BatchShard::remainder,
+          "Samples of the last round when they do not fill it, 0 when they "
+          "do, -1 with drop_last.")
+      .def(
+          "positions",
+          &BatchShard::positions,
+          py::arg("index"),
+          "The samples of one batch, by their position in the epoch.")
+      .def(
+          "num_real",
+          [](const BatchShard& shard, std::int64_t index) {
+            return shard.slots(index).num_real;
+          },
+          py::arg("index"),
+          "How many samples of one batch are not repetitions.");
 }
 
 } // namespace accelerate::python

@@ -21,18 +21,38 @@ void translate_torch_error(std::exception_ptr error) {
   }
 }
 
+template <typename Family>
+void bind_family(
+    py::module_& module,
+    const char* name,
+    PyObject* base,
+    const char* meaning) {
+  py::register_local_exception<Family>(module, name, base).attr("__doc__") =
+      meaning;
+}
+
 } // namespace
 
 void bind_error(py::module_& module) {
   py::register_local_exception_translator(translate_torch_error);
-  py::register_local_exception<ConfigError>(
-      module, "ConfigError", PyExc_ValueError);
-  py::register_local_exception<CommError>(
-      module, "CommError", PyExc_RuntimeError);
-  py::register_local_exception<CheckpointError>(
-      module, "CheckpointError", PyExc_RuntimeError);
-  py::register_local_exception<InternalError>(
-      module, "InternalError", PyExc_RuntimeError);
+  bind_family<ConfigError>(
+      module,
+      "ConfigError",
+      PyExc_ValueError,
+      "What the caller asked for cannot be done, and the caller can fix it.");
+  bind_family<CommError>(
+      module,
+      "CommError",
+      PyExc_RuntimeError,
+      "Another process is gone, late or disagrees; nothing more can be "
+      "exchanged.");
+  bind_family<CheckpointError>(
+      module,
+      "CheckpointError",
+      PyExc_RuntimeError,
+      "A file could not be read or written; names the path.");
+  bind_family<InternalError>(
+      module, "InternalError", PyExc_RuntimeError, "A defect of this package.");
 }
 
 } // namespace accelerate::python

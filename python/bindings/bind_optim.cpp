@@ -25,7 +25,8 @@ void bind_optim(py::module_& module) {
       py::arg("split_batches"),
       py::arg("step_with_optimizer"),
       py::arg("sync_gradients"),
-      py::arg("any_optimizer_skipped"));
+      py::arg("any_optimizer_skipped"),
+      "How far a schedule moves in one step. Not collective.");
 }
 
 } // namespace accelerate::python

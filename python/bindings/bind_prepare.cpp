@@ -28,10 +28,25 @@ struct NoSyncContext {
   std::vector<GradientReducer::NoSync> guards;
 };
 
+void bind_no_sync(py::module_& module) {
+  py::class_<NoSyncContext>(
+      module, "NoSync", "Context in which gradients of a model stay local.")
+      .def(
+          "__enter__",
+          [](NoSyncContext& context) {
+            context.guards.push_back(context.core->reducer().no_sync());
+          })
+      .def("__exit__", [](NoSyncContext& context, const py::args&) {
+        context.guards.pop_back();
+      });
+}
+
 } // namespace
 
 void bind_prepare(py::module_& module) {
-  py::class_<ModelCore, std::shared_ptr<ModelCore>>(module, "ModelCore")
+  bind_no_sync(module);
+  py::class_<ModelCore, std::shared_ptr<ModelCore>>(
+      module, "ModelCore", "The tensors of a model, surrounding each forward.")
       .def(
           py::init([](const NamedTensors& parameters,
                       const NamedTensors& buffers,
@@ -42,28 +57,48 @@ void bind_prepare(py::module_& module) {
                 group,
                 options);
           }),
-          ReleaseLock())
+          py::arg("parameters"),
+          py::arg("buffers"),
+          py::arg("group"),
+          py::arg("options"),
+          ReleaseLock(),
+          "Makes the model that of process 0, as far as `options` say. "
+          "Collective.")
       .def_property_readonly(
           "is_active",
-          [](ModelCore& core) { return core.reducer().is_active(); })
+          [](ModelCore& core) { return core.reducer().is_active(); },
+          "Whether there are gradients to exchange and someone to do it with.")
       .def_property_readonly(
-          "is_armed", [](ModelCore& core) { return core.reducer().is_armed(); })
-      .def_property_readonly("needs_outputs", &ModelCore::needs_outputs)
-      .def("before_forward", &ModelCore::before_forward, ReleaseLock())
-      .def("after_forward", &ModelCore::after_forward, ReleaseLock())
-      .def("owns_parameter", &ModelCore::owns_parameter)
-      .def("no_sync", [](const std::shared_ptr<ModelCore>& core) {
-        return NoSyncContext(core);
-      });
-  py::class_<NoSyncContext>(module, "NoSync")
+          "is_armed",
+          [](ModelCore& core) { return core.reducer().is_armed(); },
+          "Whether the next backward exchanges gradients.")
+      .def_property_readonly(
+          "needs_outputs",
+          &ModelCore::needs_outputs,
+          "Whether after_forward() looks at the tensors it is given.")
       .def(
-          "__enter__",
-          [](NoSyncContext& context) {
-            context.guards.push_back(context.core->reducer().no_sync());
-          })
-      .def("__exit__", [](NoSyncContext& context, const py::args&) {
-        context.guards.pop_back();
-      });
+          "before_forward",
+          &ModelCore::before_forward,
+          ReleaseLock(),
+          "Call it before each forward. Collective when there are buffers to "
+          "share.")
+      .def(
+          "after_forward",
+          &ModelCore::after_forward,
+          py::arg("outputs"),
+          ReleaseLock(),
+          "Readies the exchange for the backward that follows.")
+      .def(
+          "owns_parameter",
+          &ModelCore::owns_parameter,
+          py::arg("tensor"),
+          "Whether this is a parameter of the model.")
+      .def(
+          "no_sync",
+          [](const std::shared_ptr<ModelCore>& core) {
+            return NoSyncContext(core);
+          },
+          "Context in which gradients of the model stay local and add up.");
 }
 
 } // namespace accelerate::python

@@ -26,88 +26,152 @@ class PythonLoader : public ActiveLoader {
 };
 
 void bind_process_state(py::module_& module) {
-  py::class_<ProcessState>(module, "ProcessState")
+  py::class_<ProcessState>(
+      module, "ProcessState", "The place of this process in its job.")
       .def_property_readonly(
           "device",
-          [](const ProcessState& state) { return state.device().str(); })
-      .def_property_readonly("num_threads", &ProcessState::num_threads)
-      .def_property_readonly("global_rank", &ProcessState::global_rank)
-      .def_property_readonly("world_size", &ProcessState::world_size)
-      .def_property_readonly("local_rank", &ProcessState::local_rank)
+          [](const ProcessState& state) { return state.device().str(); },
+          "Name of the device of this process, such as 'cuda:0'.")
+      .def_property_readonly(
+          "num_threads",
+          &ProcessState::num_threads,
+          "Threads of this process for computing.")
+      .def_property_readonly(
+          "global_rank",
+          &ProcessState::global_rank,
+          "Index of this process in the job, from 0.")
+      .def_property_readonly(
+          "world_size", &ProcessState::world_size, "Processes of the job.")
+      .def_property_readonly(
+          "local_rank",
+          &ProcessState::local_rank,
+          "Index of this process on its machine, from 0.")
       .def_property_readonly(
           "local_world_size",
           [](const ProcessState& state) {
             return state.environment().local_world_size;
-          })
+          },
+          "Processes of the job on this machine.")
       .def_property_readonly(
           "is_one_machine",
           [](const ProcessState& state) {
             return state.environment().is_one_machine;
-          })
-      .def_property_readonly("origin", [](const ProcessState& state) {
-        return state.environment().origin;
-      });
+          },
+          "Whether the job is known to run on one machine.")
+      .def_property_readonly(
+          "origin",
+          [](const ProcessState& state) { return state.environment().origin; },
+          "Who started this process, as its variables tell.");
   module.def(
       "initialize_process_state",
       [](bool cpu) { return ProcessState::initialize({.cpu = cpu}); },
-      py::arg("cpu") = false);
-  module.def("reset_process_state", &ProcessState::reset);
+      py::arg("cpu") = false,
+      "Finds the place of this process; the same again at later calls. Not "
+      "collective.");
+  module.def(
+      "reset_process_state",
+      &ProcessState::reset,
+      "Forgets the place of this process; for tests.");
 }
 
-void bind_gradient_state(py::module_& module) {
+void bind_loaders(py::module_& module) {
   py::class_<ActiveLoader, std::shared_ptr<ActiveLoader>>(
-      module, "ActiveLoader");
+      module, "ActiveLoader", "A loader that is being iterated.");
   py::class_<PythonLoader, ActiveLoader, std::shared_ptr<PythonLoader>>(
-      module, "LoaderPosition")
-      .def(py::init<>())
-      .def_readwrite("end_of_dataloader", &PythonLoader::is_at_end)
-      .def_readwrite("remainder", &PythonLoader::rest)
-      .def_readwrite("valid_samples", &PythonLoader::valid);
-  py::class_<GradientState, std::shared_ptr<GradientState>>(
-      module, "GradientState")
-      .def(py::init<>())
-      .def_property(
-          "sync_gradients",
-          &GradientState::sync_gradients,
-          &GradientState::set_sync_gradients)
-      .def_property(
-          "num_steps", &GradientState::num_steps, &GradientState::set_num_steps)
-      .def_property("step", &GradientState::step, &GradientState::set_step)
-      .def_property(
-          "sync_with_dataloader",
-          &GradientState::sync_with_dataloader,
-          &GradientState::set_sync_with_dataloader)
-      .def_property(
-          "sync_each_batch",
-          &GradientState::sync_each_batch,
-          &GradientState::set_sync_each_batch)
+      module, "LoaderPosition", "Where one pass over a loader is.")
+      .def(py::init<>(), "Before the first batch.")
+      .def_readwrite(
+          "end_of_dataloader",
+          &PythonLoader::is_at_end,
+          "Whether the last batch was handed out.")
+      .def_readwrite(
+          "remainder",
+          &PythonLoader::rest,
+          "Samples of the last round when they do not fill it, 0 when they "
+          "do, -1 when unknown.")
+      .def_readwrite(
+          "valid_samples",
+          &PythonLoader::valid,
+          "Samples of this process's batch that are not repetitions; -1 when "
+          "unknown.");
+}
+
+using StateClass = py::class_<GradientState, std::shared_ptr<GradientState>>;
+
+void bind_active_loader(StateClass& bound) {
+  bound
       .def(
           "push_loader",
           [](GradientState& state,
              const std::shared_ptr<ActiveLoader>& loader) {
             state.push_loader(loader);
-          })
+          },
+          py::arg("loader"),
+          "Makes `loader` the innermost one, while it lives.")
       .def(
           "remove_loader",
           [](GradientState& state,
              const std::shared_ptr<ActiveLoader>& loader) {
             state.remove_loader(loader.get());
-          })
+          },
+          py::arg("loader"),
+          "Removes `loader`, wherever it is.")
       .def_property_readonly(
           "in_dataloader",
           [](const GradientState& state) {
             return state.active_loader() != nullptr;
-          })
+          },
+          "Whether a loader is being iterated.")
       .def_property_readonly(
-          "end_of_dataloader", &GradientState::end_of_dataloader)
-      .def_property_readonly("remainder", &GradientState::remainder)
-      .def_property_readonly("valid_samples", &GradientState::valid_samples);
+          "end_of_dataloader",
+          &GradientState::end_of_dataloader,
+          "Of the innermost loader; False outside of one.")
+      .def_property_readonly(
+          "remainder",
+          &GradientState::remainder,
+          "Of the innermost loader; -1 outside of one.")
+      .def_property_readonly(
+          "valid_samples",
+          &GradientState::valid_samples,
+          "Of the innermost loader; -1 outside of one.");
+}
+
+void bind_gradient_state(py::module_& module) {
+  StateClass bound(module, "GradientState", "Where the current step is.");
+  bound.def(py::init<>(), "Outside of any loader; every backward synchronises.")
+      .def_property(
+          "sync_gradients",
+          &GradientState::sync_gradients,
+          &GradientState::set_sync_gradients,
+          "Whether this backward exchanges gradients, and optimisers step.")
+      .def_property(
+          "num_steps",
+          &GradientState::num_steps,
+          &GradientState::set_num_steps,
+          "Batches whose gradients add up before a step, at least 1.")
+      .def_property(
+          "step",
+          &GradientState::step,
+          &GradientState::set_step,
+          "Batches since the counter was last reset.")
+      .def_property(
+          "sync_with_dataloader",
+          &GradientState::sync_with_dataloader,
+          &GradientState::set_sync_with_dataloader,
+          "Whether the last batch of a loader ends the sum.")
+      .def_property(
+          "sync_each_batch",
+          &GradientState::sync_each_batch,
+          &GradientState::set_sync_each_batch,
+          "Whether gradients are exchanged after every batch.");
+  bind_active_loader(bound);
 }
 
 } // namespace
 
 void bind_state(py::module_& module) {
   bind_process_state(module);
+  bind_loaders(module);
   bind_gradient_state(module);
 }
 

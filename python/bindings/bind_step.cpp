@@ -59,9 +59,15 @@ void bind_backward(py::module_& module) {
       py::arg("gradient") = std::nullopt,
       py::arg("retain_graph") = std::nullopt,
       py::arg("create_graph") = false,
-      py::arg("inputs") = Tensors());
-  py::class_<AccumulateContext>(module, "Accumulate")
-      .def(py::init<std::shared_ptr<GradientState>, Models>())
+      py::arg("inputs") = Tensors(),
+      "Gradients of a loss into the parameters, averaged over the processes. "
+      "Collective unless gradients add up.");
+  py::class_<AccumulateContext>(
+      module, "Accumulate", "Context of one batch whose gradients add up.")
+      .def(
+          py::init<std::shared_ptr<GradientState>, Models>(),
+          py::arg("state"),
+          py::arg("models"))
       .def(
           "__enter__",
           [](AccumulateContext& context) {
@@ -82,10 +88,34 @@ void bind_step(py::module_& module) {
         return step::clip_grad_norm(
             parameters, {.max_norm = max_norm, .norm_type = norm_type});
       },
-      ReleaseLock());
-  module.def("clip_grad_value", &step::clip_grad_value, ReleaseLock());
-  module.def("valid_rows", &step::valid_rows);
-  module.def("gather_valid_rows", &step::gather_valid_rows, ReleaseLock());
+      py::arg("parameters"),
+      py::arg("max_norm"),
+      py::arg("norm_type"),
+      ReleaseLock(),
+      "Scales gradients to a norm of at most `max_norm`; gives the norm "
+      "before. Not collective.");
+  module.def(
+      "clip_grad_value",
+      &step::clip_grad_value,
+      py::arg("parameters"),
+      py::arg("clip_value"),
+      ReleaseLock(),
+      "Limits gradients to [-clip_value, clip_value]. Not collective.");
+  module.def(
+      "valid_rows",
+      &step::valid_rows,
+      py::arg("state"),
+      py::arg("rows"),
+      "How many of the rows of this process no other one has. Not "
+      "collective.");
+  module.def(
+      "gather_valid_rows",
+      &step::gather_valid_rows,
+      py::arg("group"),
+      py::arg("state"),
+      py::arg("tensors"),
+      ReleaseLock(),
+      "Rows of all processes without repeated samples. Collective.");
 }
 
 } // namespace accelerate::python
