@@ -1,6 +1,11 @@
 """The object around a training loop."""
 
+from __future__ import annotations
+
 import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -14,12 +19,16 @@ from .utils.dataclasses import (
     AutocastKwargs,
     DataLoaderConfiguration,
     DistributedDataParallelKwargs,
+    DistributedType,
     GradientAccumulationPlugin,
     InitProcessGroupKwargs,
     KwargsHandler,
     ProjectConfiguration,
 )
 from .utils.environment import get_int_from_env
+
+if TYPE_CHECKING:
+    from .data_loader import DataLoaderShard
 
 _HANDLERS = {
     AutocastKwargs: "autocast_handler",
@@ -141,6 +150,7 @@ class Accelerator:
 
     Args:
         device_placement (`bool`): `prepare` moves models to `device`, and batches with them.
+        split_batches (`bool`): the same in `dataloader_config`: processes share each batch.
         mixed_precision (`str`, *optional*): 'no'; others are not supported yet. Default: ``ACCELERATE_MIXED_PRECISION``.
         gradient_accumulation_steps (`int`): batches whose gradients add up before a step, at least 1; see `accumulate`.
             Default: ``ACCELERATE_GRADIENT_ACCUMULATION_STEPS``, else 1.
@@ -154,28 +164,43 @@ class Accelerator:
             a prepared loader: 'torch', 'cuda', 'generator'. Default: the loader's own generator.
         kwargs_handlers (`list`, *optional*): at most one each of `DistributedDataParallelKwargs`,
             `InitProcessGroupKwargs`, `AutocastKwargs`.
+        **unsupported: arguments of the original that are not supported yet: only values that ask for nothing.
 
     Raises:
         ConfigError: for contradicting surroundings, and for arguments that are not supported yet.
         CommError: when the processes do not come together in time.
     """
 
+    ddp_handler: DistributedDataParallelKwargs | None
+    init_handler: InitProcessGroupKwargs | None
+    autocast_handler: AutocastKwargs | None
+    # Of what is off; `__getattr__` answers.
+    deepspeed_plugin: None
+    fp8_enabled: bool
+    has_lomo_optimizer: bool
+    is_composable_parallelism_enabled: bool
+    is_fsdp2: bool
+    native_amp: bool
+    parallelism_config: None
+    scaler: None
+    torch_device_mesh: None
+
     def __init__(
         self,
-        device_placement=True,
-        split_batches=False,
-        mixed_precision=None,
-        gradient_accumulation_steps=None,
-        cpu=False,
-        dataloader_config=None,
-        rng_types=None,
-        project_dir=None,
-        project_config=None,
-        gradient_accumulation_plugin=None,
-        step_scheduler_with_optimizer=True,
-        kwargs_handlers=None,
-        **unsupported,
-    ):
+        device_placement: bool = True,
+        split_batches: bool = False,
+        mixed_precision: str | None = None,
+        gradient_accumulation_steps: int | None = None,
+        cpu: bool = False,
+        dataloader_config: DataLoaderConfiguration | None = None,
+        rng_types: Iterable[str] | None = None,
+        project_dir: str | os.PathLike | None = None,
+        project_config: ProjectConfiguration | None = None,
+        gradient_accumulation_plugin: GradientAccumulationPlugin | None = None,
+        step_scheduler_with_optimizer: bool = True,
+        kwargs_handlers: Iterable[KwargsHandler] | None = None,
+        **unsupported: Any,
+    ) -> None:
         _refuse_unsupported(unsupported)
         self.__dict__.update({"ddp_handler": None, "init_handler": None, "autocast_handler": None})
         self.__dict__.update(_sort_handlers(kwargs_handlers))
@@ -207,136 +232,139 @@ class Accelerator:
         self._group = PartialState()._group
         self._gradients = self.gradient_state._native
         self._trigger = _native.Trigger()
-        self._models, self._optimizers, self._schedulers, self._dataloaders = [], [], [], []
-        self._cores = []
+        self._models: list[tuple] = []  # as given, as returned, the engine's view
+        self._optimizers: list[AcceleratedOptimizer] = []
+        self._schedulers: list[AcceleratedScheduler] = []
+        self._dataloaders: list[DataLoaderShard] = []
+        self._cores: list[_native.ModelCore] = []
 
     # --- who am I
 
     @property
-    def distributed_type(self):
+    def distributed_type(self) -> DistributedType:
         """`DistributedType.NO`, `MULTI_CPU` or `MULTI_GPU`."""
         return self.state.distributed_type
 
     @property
-    def num_processes(self):
+    def num_processes(self) -> int:
         """Processes of the job."""
         return self.state.num_processes
 
     @property
-    def process_index(self):
+    def process_index(self) -> int:
         """This process's index in the job, from 0."""
         return self.state.process_index
 
     @property
-    def local_process_index(self):
+    def local_process_index(self) -> int:
         """This process's index on its machine, from 0."""
         return self.state.local_process_index
 
     @property
-    def device(self):
+    def device(self) -> torch.device:
         """Where prepared models and batches of this process go (`torch.device`)."""
         return self.state.device
 
     @property
-    def is_main_process(self):
+    def is_main_process(self) -> bool:
         """Whether this is process 0 of the job."""
         return self.state.is_main_process
 
     @property
-    def is_local_main_process(self):
+    def is_local_main_process(self) -> bool:
         """Whether this is process 0 of its machine."""
         return self.state.is_local_main_process
 
     @property
-    def is_last_process(self):
+    def is_last_process(self) -> bool:
         """Whether this is the process with the highest index."""
         return self.state.is_last_process
 
     @property
-    def use_distributed(self):
+    def use_distributed(self) -> bool:
         """Whether there are several processes."""
         return self.state.use_distributed
 
     @property
-    def multi_device(self):
+    def multi_device(self) -> bool:
         """Whether several accelerators take part."""
         return self.use_distributed and self.device.type != "cpu"
 
     @property
-    def mixed_precision(self):
+    def mixed_precision(self) -> str:
         """The precision of forward passes: 'no'."""
         return self.state.mixed_precision
 
     @property
-    def project_dir(self):
+    def project_dir(self) -> str | os.PathLike | None:
         """Where the project keeps its files, or None."""
         return self.project_configuration.project_dir
 
     @property
-    def logging_dir(self):
+    def logging_dir(self) -> str | os.PathLike | None:
         """Where trackers write, or None."""
         return self.project_configuration.logging_dir
 
     @property
-    def split_batches(self):
+    def split_batches(self) -> bool:
         """Whether processes share each batch of the user's size."""
         return self.dataloader_config.split_batches
 
     @property
-    def dispatch_batches(self):
+    def dispatch_batches(self) -> bool | None:
         """Whether process 0 reads for all; not supported yet."""
         return self.dataloader_config.dispatch_batches
 
     @property
-    def even_batches(self):
+    def even_batches(self) -> bool:
         """Whether all processes get equally many batches of equal size."""
         return self.dataloader_config.even_batches
 
     @even_batches.setter
-    def even_batches(self, even_batches):
+    def even_batches(self, even_batches: bool) -> None:
         self.dataloader_config.even_batches = even_batches
 
     @property
-    def use_seedable_sampler(self):
+    def use_seedable_sampler(self) -> bool:
         """Whether shuffles depend only on seed and epoch."""
         return self.dataloader_config.use_seedable_sampler
 
     @property
-    def non_blocking(self):
+    def non_blocking(self) -> bool:
         """Whether batches are copied to the device without waiting."""
         return self.dataloader_config.non_blocking
 
     @property
-    def use_stateful_dataloader(self):
+    def use_stateful_dataloader(self) -> bool:
         """Always False: not supported yet."""
         return self.dataloader_config.use_stateful_dataloader
 
     @property
-    def sync_gradients(self):
+    def sync_gradients(self) -> bool:
         """Whether the next backward exchanges gradients and the optimiser may step."""
         return self._gradients.sync_gradients
 
     @sync_gradients.setter
-    def sync_gradients(self, sync_gradients):
+    def sync_gradients(self, sync_gradients: bool) -> None:
         self._gradients.sync_gradients = sync_gradients
 
     @property
-    def gradient_accumulation_steps(self):
+    def gradient_accumulation_steps(self) -> int:
         """Batches whose gradients add up before a step."""
         return self._gradients.num_steps
 
     @gradient_accumulation_steps.setter
-    def gradient_accumulation_steps(self, gradient_accumulation_steps):
+    def gradient_accumulation_steps(self, gradient_accumulation_steps: int) -> None:
         self._gradients.num_steps = gradient_accumulation_steps
 
     @property
-    def optimizer_step_was_skipped(self):
+    def optimizer_step_was_skipped(self) -> bool:
         """Whether the last step of any prepared optimiser was skipped because of gradients that are not finite."""
         return any(optimizer.step_was_skipped for optimizer in self._optimizers)
 
     # --- prepare
 
-    def prepare(self, *args, device_placement=None):
+    def prepare(self, *args: Any, device_placement: list[bool] | None = None) -> Any:
         """Readies models, optimisers, schedulers and loaders, in any order, for this job.
 
         Collective: all processes prepare the same objects in the same order.
@@ -372,7 +400,9 @@ class Accelerator:
             return self.prepare_optimizer(one, device_placement=placement)
         return one
 
-    def prepare_model(self, model, device_placement=None, evaluation_mode=False):
+    def prepare_model(
+        self, model: torch.nn.Module, device_placement: bool | None = None, evaluation_mode: bool = False
+    ) -> torch.nn.Module:
         """Readies a model: moves it to `device`; in a job of several processes gives a handle around it.
 
         Collective. Where there is nothing to exchange (one process, no trainable parameter) the model itself comes back.
@@ -381,6 +411,9 @@ class Accelerator:
             model (`torch.nn.Module`): prepared before, it comes back as it was.
             device_placement (`bool`, *optional*): default as in the constructor.
             evaluation_mode (`bool`): it will not be trained: gradients are not exchanged.
+
+        Returns:
+            `PreparedModel`, or `model`.
 
         Raises:
             ConfigError: when the model was spread over several devices.
@@ -407,10 +440,19 @@ class Accelerator:
         self._models.append((model, handle, core))
         return handle
 
-    def prepare_optimizer(self, optimizer, device_placement=None):
+    def prepare_optimizer(
+        self, optimizer: torch.optim.Optimizer, device_placement: bool | None = None
+    ) -> AcceleratedOptimizer:
         """Readies an optimiser: `step` and `zero_grad` then wait for the exchange of gradients; see `accumulate`.
 
-        Collective when the optimiser has state already.
+        Collective in a job of several processes.
+
+        Args:
+            optimizer (`torch.optim.Optimizer`): prepared before, it comes back as it was.
+            device_placement (`bool`, *optional*): whether its state moves to `device`. Default: as in the constructor.
+
+        Returns:
+            `AcceleratedOptimizer`: the handle to step with.
 
         Raises:
             ConfigError: when it has stepped before its model was prepared and processes now differ.
@@ -458,8 +500,18 @@ class Accelerator:
                         "between processes; pass the model to prepare() and train with what it returns"
                     )
 
-    def prepare_scheduler(self, scheduler):
-        """Readies a scheduler: its `step` advances it as its schedule was written; see `AcceleratedScheduler`."""
+    def prepare_scheduler(self, scheduler: Any) -> AcceleratedScheduler:
+        """Readies a scheduler: its `step` advances it as its schedule was written; see `AcceleratedScheduler`.
+
+        Not collective.
+
+        Args:
+            scheduler: one of `torch.optim.lr_scheduler`, or any object with `step` and `optimizer`. Prepared before, it
+                comes back as it was.
+
+        Returns:
+            `AcceleratedScheduler`: the handle to step with.
+        """
         if isinstance(scheduler, AcceleratedScheduler):
             if not any(known is scheduler for known in self._schedulers):
                 self._schedulers.append(scheduler)
@@ -478,8 +530,23 @@ class Accelerator:
         self._schedulers.append(handle)
         return handle
 
-    def prepare_data_loader(self, data_loader, device_placement=None, slice_fn_for_dispatch=None):
+    def prepare_data_loader(
+        self,
+        data_loader: torch.utils.data.DataLoader,
+        device_placement: bool | None = None,
+        slice_fn_for_dispatch: Callable | None = None,
+    ) -> DataLoaderShard:
         """Readies a loader: this process's share of the batches, moved to `device`.
+
+        Collective with `use_seedable_sampler` and no `data_seed`; otherwise not.
+
+        Args:
+            data_loader (`torch.utils.data.DataLoader`): prepared before, it comes back as it was.
+            device_placement (`bool`, *optional*): whether batches move to `device`. Default: as in the constructor.
+            slice_fn_for_dispatch (callable, *optional*): supported as None only.
+
+        Returns:
+            `DataLoaderShard`: a loader of the same settings.
 
         Raises:
             ConfigError: for datasets and modes that are not supported yet, and loaders that cannot be shared out.
@@ -509,7 +576,9 @@ class Accelerator:
         self._dataloaders.append(prepared)
         return prepared
 
-    def skip_first_batches(self, dataloader, num_batches=0):
+    def skip_first_batches(
+        self, dataloader: torch.utils.data.DataLoader, num_batches: int = 0
+    ) -> torch.utils.data.DataLoader:
         """A loader without its first `num_batches` batches; see `accelerate.skip_first_batches`."""
         from .data_loader import skip_first_batches
 
@@ -525,11 +594,22 @@ class Accelerator:
         """The trackers that were asked for, of which there are none yet."""
         return []
 
-    def unwrap_model(self, model, keep_fp32_wrapper=True, keep_torch_compile=True):
-        """The user's model behind a handle; any other model as it is."""
+    def unwrap_model(
+        self, model: torch.nn.Module, keep_fp32_wrapper: bool = True, keep_torch_compile: bool = True
+    ) -> torch.nn.Module:
+        """The user's model behind a handle; any other model as it is. Not collective.
+
+        Args:
+            model (`torch.nn.Module`): prepared or not.
+            keep_fp32_wrapper (`bool`): without effect: mixed precision leaves no wrapper.
+            keep_torch_compile (`bool`): without effect: what `torch.compile` returned is kept.
+
+        Returns:
+            `torch.nn.Module`: the model that was given to `prepare`.
+        """
         return model.module if isinstance(model, PreparedModel) else model
 
-    def free_memory(self, *objects):
+    def free_memory(self, *objects: Any) -> list[None]:
         """Forgets all prepared objects and empties caches.
 
         Returns:
@@ -541,13 +621,13 @@ class Accelerator:
             registry.clear()
         return release_memory(*objects)
 
-    def clear(self, *objects):
+    def clear(self, *objects: Any) -> list[None]:
         """The same as `free_memory`."""
         return self.free_memory(*objects)
 
     # --- step
 
-    def backward(self, loss, **kwargs):
+    def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
         """Gradients of `loss` into the parameters; averaged over processes on the way.
 
         Collective, except inside `no_sync` and while `accumulate` adds up. The loss is divided by
@@ -583,8 +663,14 @@ class Accelerator:
         )
 
     @contextlib.contextmanager
-    def no_sync(self, model):
-        """Context in which gradients of `model` stay local and add up; forward and backward belong inside."""
+    def no_sync(self, model: torch.nn.Module) -> Iterator[None]:
+        """Context in which gradients of `model` stay local and add up; forward and backward belong inside.
+
+        Not collective, but all processes enter it equally often.
+
+        Args:
+            model (`torch.nn.Module`): as `prepare` returned it; with any other the context does nothing.
+        """
         if isinstance(model, PreparedModel):
             with model.no_sync():
                 yield
@@ -592,7 +678,7 @@ class Accelerator:
             yield
 
     @contextlib.contextmanager
-    def accumulate(self, *models):
+    def accumulate(self, *models: torch.nn.Module) -> Iterator[None]:
         """Context of one batch: gradients of `gradient_accumulation_steps` batches add up before they are exchanged.
 
         Until then optimiser and scheduler stand still. The last batch of a loader always ends the sum.
@@ -604,8 +690,12 @@ class Accelerator:
         with _native.Accumulate(self._gradients, cores):
             yield
 
-    def clip_grad_norm_(self, parameters, max_norm, norm_type=2):
-        """Scales gradients so that their norm is at most `max_norm`; does nothing to those that still add up.
+    def clip_grad_norm_(
+        self, parameters: torch.Tensor | Iterable[torch.Tensor], max_norm: float, norm_type: float = 2
+    ) -> torch.Tensor:
+        """Scales gradients so that their norm, as one vector, is at most `max_norm`. Not collective.
+
+        While gradients add up it scales what is there so far, so call it when `sync_gradients` is true.
 
         Args:
             parameters: one tensor or several, with or without gradients.
@@ -614,26 +704,37 @@ class Accelerator:
 
         Returns:
             `torch.Tensor`: the norm before, of shape ().
+
+        Raises:
+            ConfigError: for values out of range, and for sparse gradients.
         """
-        parameters = _as_tensors(parameters, "step.clip_grad_norm")
-        return _native.clip_grad_norm(parameters, float(max_norm), float(norm_type))
+        tensors = _as_tensors(parameters, "step.clip_grad_norm")
+        return _native.clip_grad_norm(tensors, float(max_norm), float(norm_type))
 
-    def clip_grad_value_(self, parameters, clip_value):
-        """Limits every gradient to [-clip_value, clip_value]."""
-        parameters = _as_tensors(parameters, "step.clip_grad_value")
-        _native.clip_grad_value(parameters, float(clip_value))
+    def clip_grad_value_(self, parameters: torch.Tensor | Iterable[torch.Tensor], clip_value: float) -> None:
+        """Limits every gradient to [-clip_value, clip_value]. Not collective.
 
-    def unscale_gradients(self, optimizer=None):
+        Args:
+            parameters: one tensor or several, with or without gradients.
+            clip_value (`float`): at least 0.
+
+        Raises:
+            ConfigError: for a value out of range, and for sparse gradients.
+        """
+        tensors = _as_tensors(parameters, "step.clip_grad_value")
+        _native.clip_grad_value(tensors, float(clip_value))
+
+    def unscale_gradients(self, optimizer: Any = None) -> None:
         """Does nothing without a gradient scaler; kept for scripts that call it."""
 
     @contextlib.contextmanager
-    def autocast(self, autocast_handler=None):
+    def autocast(self, autocast_handler: AutocastKwargs | None = None) -> Iterator[None]:
         """Context of the chosen precision: full precision, which is the only one supported yet."""
         yield
 
     # --- collectives; all processes call them, in the same order
 
-    def gather(self, tensor):
+    def gather(self, tensor: Any) -> Any:
         """Tensors of all processes, concatenated on dimension 0 in the order of processes. Collective.
 
         Args:
@@ -649,108 +750,151 @@ class Accelerator:
 
         return gather(tensor)
 
-    def gather_for_metrics(self, input_data, use_gather_object=False):
+    def gather_for_metrics(self, input_data: Any, use_gather_object: bool = False) -> Any:
         """As `gather`, without the samples that `even_batches` repeated. Call it once for each batch. Collective.
 
         Args:
             input_data: nested tensors with the sample on dimension 0 (numbers of rows may differ), or any objects:
                 then a list with one element for each sample.
             use_gather_object (`bool`): gather as objects even if all are tensors.
+
+        Returns:
+            The same structure with the samples of all processes in the order of processes; of objects, one list.
+
+        Raises:
+            TypeError: for other values, and objects that cannot be pickled.
+            CommError: as `gather`.
         """
         from .utils.operations import gather_for_metrics
 
         return gather_for_metrics(self._group, self._gradients, input_data, use_gather_object)
 
-    def reduce(self, tensor, reduction="sum", scale=1.0):
-        """Nested tensors combined over processes: 'sum' or 'mean' (then times `scale`), 'max', 'none'. Collective."""
+    def reduce(self, tensor: Any, reduction: str = "sum", scale: float = 1.0) -> Any:
+        """Nested tensors combined over processes. Collective.
+
+        Args:
+            tensor: a tensor, or lists, tuples and dicts of tensors; same shapes on all processes.
+            reduction (`str`): 'sum', 'mean', 'max', or 'none' for a copy of what this process has.
+            scale (`float`): the result is multiplied by it.
+
+        Returns:
+            The same structure with new tensors.
+
+        Raises:
+            ConfigError: for another `reduction`, and for the mean of integers.
+            CommError: as `gather`.
+        """
         from .utils.operations import reduce
 
         return reduce(tensor, reduction, scale)
 
-    def pad_across_processes(self, tensor, dim=0, pad_index=0, pad_first=False):
-        """Pads nested tensors on `dim` to the largest size of any process. Collective."""
+    def pad_across_processes(
+        self, tensor: Any, dim: int = 0, pad_index: float = 0, pad_first: bool = False
+    ) -> Any:
+        """Pads nested tensors on `dim` to the largest size of any process, so that they can be gathered. Collective.
+
+        Args:
+            tensor: a tensor, or lists, tuples and dicts of tensors; those without dimension `dim` stay as they are.
+            dim (`int`): negative counts from the end.
+            pad_index (`float`): value of the padding.
+            pad_first (`bool`): padding comes before the data.
+
+        Returns:
+            The same structure with padded tensors.
+
+        Raises:
+            CommError: as `gather`.
+        """
         from .utils.operations import pad_across_processes
 
         return pad_across_processes(tensor, dim=dim, pad_index=pad_index, pad_first=pad_first)
 
-    def wait_for_everyone(self):
+    def wait_for_everyone(self) -> None:
         """Waits until every process is here. Collective."""
         self.state.wait_for_everyone()
 
-    def set_trigger(self):
+    def set_trigger(self) -> None:
         """Raises the flag of this process; see `check_trigger`. Not collective."""
         self._trigger.set()
 
-    def check_trigger(self):
+    def check_trigger(self) -> bool:
         """True on all processes when any has raised its flag since the last check that was true. Collective."""
         return self._trigger.check(self._group)
 
     # --- who does what
 
-    def on_main_process(self, function=None):
+    def on_main_process(self, function: Callable | None = None) -> Callable:
         """Decorator: runs on process 0 only."""
         return self._partial.on_main_process(function)
 
-    def on_local_main_process(self, function=None):
+    def on_local_main_process(self, function: Callable | None = None) -> Callable:
         """Decorator: runs on the first process of each machine only."""
         return self._partial.on_local_main_process(function)
 
-    def on_last_process(self, function):
+    def on_last_process(self, function: Callable) -> Callable:
         """Decorator: runs on the last process only."""
         return self._partial.on_last_process(function)
 
-    def on_process(self, function=None, process_index=None):
+    def on_process(self, function: Callable | None = None, process_index: int | None = None) -> Callable:
         """Decorator: runs on process `process_index` only."""
         return self._partial.on_process(function, process_index)
 
-    def on_local_process(self, function=None, local_process_index=None):
+    def on_local_process(
+        self, function: Callable | None = None, local_process_index: int | None = None
+    ) -> Callable:
         """Decorator: runs on process `local_process_index` of each machine only."""
         return self._partial.on_local_process(function, local_process_index)
 
     @property
-    def _partial(self):
+    def _partial(self) -> PartialState:
         return PartialState()
 
-    def main_process_first(self):
+    def main_process_first(self) -> contextlib.AbstractContextManager[None]:
         """Context: process 0 goes first, the others after it. Collective."""
         return self._partial.main_process_first()
 
-    def local_main_process_first(self):
+    def local_main_process_first(self) -> contextlib.AbstractContextManager[None]:
         """Context: the first process of each machine goes first. Collective."""
         return self._partial.local_main_process_first()
 
-    def split_between_processes(self, inputs, apply_padding=False):
+    def split_between_processes(
+        self, inputs: Any, apply_padding: bool = False
+    ) -> contextlib.AbstractContextManager[Any]:
         """Context that gives this process its part of `inputs`; see `PartialState.split_between_processes`."""
         return self._partial.split_between_processes(inputs, apply_padding)
 
-    def print(self, *args, **kwargs):
+    def print(self, *args: Any, **kwargs: Any) -> None:
         """Prints on the first process of each machine."""
         self._partial.print(*args, **kwargs)
 
     # --- files and the end
 
     @property
-    def should_save_model(self):
+    def should_save_model(self) -> bool:
         """Whether this process writes what all have in common."""
         return self.is_main_process
 
-    def save(self, obj, f, safe_serialization=False):
+    def save(self, obj: Any, f: Any, safe_serialization: bool = False) -> None:
         """Writes `obj` on process 0, complete or not at all.
 
         Args:
             obj: what `torch.save` takes; with `safe_serialization` a dict of tensors.
             f (`str` or `os.PathLike`): the file.
             safe_serialization (`bool`): as safetensors.
+
+        Raises:
+            CheckpointError: when the file cannot be made.
+            ConfigError: when safetensors cannot hold `obj`.
         """
         from .utils.other import save
 
         save(obj, f, save_on_each_node=self.project_configuration.save_on_each_node, safe_serialization=safe_serialization)
 
-    def get_state_dict(self, model, unwrap=True):
+    def get_state_dict(self, model: torch.nn.Module, unwrap: bool = True) -> dict[str, Any]:
         """The state of a model, prepared or not, under the names of the user's model."""
         return self.unwrap_model(model).state_dict()
 
-    def end_training(self):
+    def end_training(self) -> None:
         """Waits for everyone and leaves the group. Collective. Left out, the group goes with the process."""
         if self.use_distributed:
             self.wait_for_everyone()
@@ -759,12 +903,14 @@ class Accelerator:
     def __deepcopy__(self, memo):
         return self
 
-    def __getattr__(self, name):
-        if name in _LATER:
-            raise _NotInThisVersion(f"Accelerator.{name} is not in this version yet ({_LATER[name]})")
-        if name in _OFF:
-            return _OFF[name]
-        raise AttributeError(f"'Accelerator' object has no attribute '{name}'")
+    if not TYPE_CHECKING:  # for which it would be an object with any name
+
+        def __getattr__(self, name):
+            if name in _LATER:
+                raise _NotInThisVersion(f"Accelerator.{name} is not in this version yet ({_LATER[name]})")
+            if name in _OFF:
+                return _OFF[name]
+            raise AttributeError(f"'Accelerator' object has no attribute '{name}'")
 
 
 def _is_scheduler(one):

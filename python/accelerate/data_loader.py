@@ -3,7 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler
@@ -46,7 +46,7 @@ def _user_source(loader: DataLoader):
     return source
 
 
-def get_sampler(dataloader: DataLoader):
+def get_sampler(dataloader: DataLoader) -> Any:
     """The sampler that gives a loader its single indices, or None where its batch sampler has none."""
     source = _user_source(dataloader)
     if hasattr(source, "sampler"):
@@ -68,6 +68,7 @@ class DataLoaderShard(DataLoader):
         synchronized_generator (`torch.Generator`, *optional*): the stream called 'generator'.
         skip_batches (`int`): batches of every pass to read and leave out.
         iteration (`int`): the epoch to begin with.
+        use_stateful_dataloader, torch_device_mesh: not supported yet.
         **kwargs: of `torch.utils.data.DataLoader`.
 
     Attributes: `end_of_dataloader` and `remainder` of the newest pass; `total_batch_size`: samples of a round;
@@ -78,7 +79,7 @@ class DataLoaderShard(DataLoader):
 
     def __init__(
         self,
-        dataset,
+        dataset: Any,
         device: torch.device | None = None,
         rng_types: list[str] | None = None,
         synchronized_generator: torch.Generator | None = None,
@@ -86,10 +87,10 @@ class DataLoaderShard(DataLoader):
         use_stateful_dataloader: bool = False,
         _drop_last: bool = False,
         _non_blocking: bool = False,
-        torch_device_mesh=None,
+        torch_device_mesh: Any = None,
         iteration: int = 0,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         _refuse_unsupported(use_stateful_dataloader=use_stateful_dataloader, torch_device_mesh=torch_device_mesh)
         super().__init__(dataset, **kwargs)
         if kwargs.get("batch_sampler") is not None:
@@ -102,9 +103,9 @@ class DataLoaderShard(DataLoader):
         self.iteration = iteration
         self._drop_last = _drop_last or getattr(_index_source(self), "drop_last", False)
         self._non_blocking = _non_blocking
-        self._position = None
+        self._position: _native.LoaderPosition | None = None
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch promises an iterator of its own
         if self.rng_types:
             synchronize_rng_states(self.rng_types, self.synchronized_generator)
         self.set_epoch(self.iteration)
@@ -118,7 +119,7 @@ class DataLoaderShard(DataLoader):
             gradients.remove_loader(position)
 
     def _pass(self, position) -> Iterator[Any]:
-        batches = super().__iter__()
+        batches: Iterator[Any] = super().__iter__()
         tail = next((layer._tail for layer in layers_of(_index_source(self)) if hasattr(layer, "_tail")), None)
         if self.skip_batches:
             batches = itertools.islice(batches, self.skip_batches, None)
@@ -150,19 +151,21 @@ class DataLoaderShard(DataLoader):
 
     def _mover(self) -> Callable | None:
         """What takes a batch to `device`, or None where it is there already."""
-        if self.device is None or (torch.device(self.device).type == "cpu" and not torch.cuda.is_available()):
+        device = self.device
+        if device is None or (torch.device(device).type == "cpu" and not torch.cuda.is_available()):
             return None
         from .utils.operations import send_to_device
 
-        return lambda batch: send_to_device(batch, self.device, non_blocking=self._non_blocking)
+        return lambda batch: send_to_device(batch, device, non_blocking=self._non_blocking)
 
     def _expected_remainder(self) -> int:
         """Samples of the last round where they do not fill it, as far as lengths tell before the end."""
         sampler = self.get_sampler()
         try:
             length = len(sampler) if hasattr(sampler, "__len__") else self.total_dataset_length
-            return -1 if self._drop_last else length % self.total_batch_size
-        except (TypeError, NotImplementedError):  # no length, or no common batch size
+            total = self.total_batch_size
+            return -1 if self._drop_last or total is None else length % total
+        except (TypeError, NotImplementedError):  # no length
             return -1
 
     def _is_length_certain(self) -> bool:
@@ -197,7 +200,8 @@ class DataLoaderShard(DataLoader):
     @property
     def total_dataset_length(self) -> int:
         """Samples of the dataset, of all processes together."""
-        return self.dataset.total_length if hasattr(self.dataset, "total_length") else len(self.dataset)
+        dataset: Any = self.dataset
+        return dataset.total_length if hasattr(dataset, "total_length") else len(dataset)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch of the next pass, for all samplers and the dataset that have a `set_epoch`."""
@@ -207,11 +211,11 @@ class DataLoaderShard(DataLoader):
             if hasattr(one, "set_epoch"):
                 one.set_epoch(epoch)
 
-    def get_sampler(self):
+    def get_sampler(self) -> Any:
         """The sampler of single indices, or None."""
         return get_sampler(self)
 
-    def set_sampler(self, sampler) -> None:
+    def set_sampler(self, sampler: Any) -> None:
         """Replaces the sampler of single indices, from the next pass on."""
         wrapper, source = None, _index_source(self)
         while isinstance(source, WRAPPERS):
@@ -239,11 +243,11 @@ class SkipDataLoader(DataLoader):
         **kwargs: of `torch.utils.data.DataLoader`.
     """
 
-    def __init__(self, dataset, skip_batches: int = 0, **kwargs):
+    def __init__(self, dataset: Any, skip_batches: int = 0, **kwargs: Any) -> None:
         super().__init__(dataset, **kwargs)
         self.skip_batches = skip_batches
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch promises an iterator of its own
         return itertools.islice(super().__iter__(), self.skip_batches, None)
 
     def __len__(self) -> int:
@@ -251,14 +255,14 @@ class SkipDataLoader(DataLoader):
 
 
 def _batch_size_of_one_process(batch_sampler) -> int | None:
-    size = getattr(batch_sampler, "batch_size", None)
+    size: Any = getattr(batch_sampler, "batch_size", None)
     for layer in layers_of(batch_sampler):
         if isinstance(layer, BatchSamplerShard) and layer.split_batches:
             return size // layer.num_processes
     return size
 
 
-def is_prepared(dataloader: Any) -> bool:
+def is_prepared(dataloader: Any) -> TypeGuard[DataLoaderShard]:
     """Whether a loader came out of `prepare_data_loader`."""
     return isinstance(dataloader, DataLoaderShard)
 
@@ -284,7 +288,7 @@ def prepare_data_loader(
     data_seed: int | None = None,
     non_blocking: bool = False,
     use_stateful_dataloader: bool = False,
-    torch_device_mesh=None,
+    torch_device_mesh: Any = None,
 ) -> DataLoaderShard:
     """Makes of a loader one that gives this process its share of the batches.
 

@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
@@ -50,7 +52,14 @@ class RankError(RuntimeError):
         traceback (`str`): the process's traceback with all causes; None without an exception.
     """
 
-    def __init__(self, rank, exception_type, exception_message, traceback, num_processes):
+    def __init__(
+        self,
+        rank: int | None,
+        exception_type: str | None,
+        exception_message: str,
+        traceback: str | None,
+        num_processes: int,
+    ) -> None:
         self.rank = rank
         self.exception_type = exception_type
         self.exception_message = exception_message
@@ -71,22 +80,22 @@ class RankError(RuntimeError):
 
 
 def notebook_launcher(
-    function,
-    args=(),
-    num_processes=None,
-    mixed_precision="no",
-    use_port="29500",
-    master_addr="127.0.0.1",
-    node_rank=0,
-    num_nodes=1,
-    rdzv_backend="static",
-    rdzv_endpoint="",
-    rdzv_conf=None,
-    rdzv_id="none",
-    max_restarts=0,
-    monitor_interval=0.1,
-    log_line_prefix_template=None,
-):
+    function: Callable[..., Any],
+    args: Sequence[Any] = (),
+    num_processes: int | None = None,
+    mixed_precision: str = "no",
+    use_port: str | int = "29500",
+    master_addr: str = "127.0.0.1",
+    node_rank: int = 0,
+    num_nodes: int = 1,
+    rdzv_backend: str = "static",
+    rdzv_endpoint: str = "",
+    rdzv_conf: dict[str, Any] | None = None,
+    rdzv_id: str = "none",
+    max_restarts: int = 0,
+    monitor_interval: float = 0.1,
+    log_line_prefix_template: str | None = None,
+) -> None:
     """Runs a training function on several processes of this machine, from a notebook or a script.
 
     One process: the function is called here. Several: clean new processes; nothing that was done in the notebook is in
@@ -137,7 +146,7 @@ def notebook_launcher(
         _launch(function, args, count, [] if uses_gpus else ["--cpu"])
 
 
-def debug_launcher(function, args=(), num_processes=2):
+def debug_launcher(function: Callable[..., Any], args: Sequence[Any] = (), num_processes: int = 2) -> None:
     """Runs a training function on several CPU processes of this machine, for tests; see `notebook_launcher`.
 
     Args:
@@ -260,7 +269,8 @@ def _unpicklable(function, args, cloudpickle):
     for index, value in enumerate(args):
         if fails(value):
             return f"args[{index}], a {type(value).__name__},"
-    trail, current = [], function
+    trail: list[str] = []
+    current = function
     while inspect.isfunction(current) and len(trail) < 10:
         trail.append(current.__name__)
         used = inspect.getclosurevars(current)
@@ -404,8 +414,8 @@ def _first_failure(folder, code, notices, num_processes):
     """The exception for the rank that failed first, not for one that failed because it lost that one."""
     reports = _read_reports(folder, num_processes)
     verdict = _VERDICT.search(notices)
-    named = int(verdict[1]) if verdict else None
-    if named is not None and named not in reports:
+    if verdict and int(verdict[1]) not in reports:
+        named = int(verdict[1])
         how = f"{verdict[2]} without an exception; its last lines:\n{notices}" if "code" in verdict[2] else verdict[2]
         return RankError(named, None, how, None, num_processes)
     causes = [report for report in reports.values() if not report["is_loss_of_peers"]]

@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+from typing import Any
 
 from .state import PartialState
 
@@ -17,16 +18,16 @@ class MultiProcessAdapter(logging.LoggerAdapter):
     """
 
     @staticmethod
-    def _should_log(main_process_only):
+    def _should_log(main_process_only: bool) -> bool:
         return not main_process_only or PartialState().is_main_process
 
-    def process(self, msg, kwargs):
+    def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
         """Puts the process in front of the message."""
         msg, kwargs = super().process(msg, kwargs)
         kwargs.setdefault("stacklevel", 2)  # the line names the caller, not this file
         return f"[RANK {PartialState().process_index}] {msg}", kwargs
 
-    def log(self, level, msg, *args, **kwargs):
+    def log(self, level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Writes a line if `level` is enabled and this process is to write; see the class.
 
         Raises:
@@ -58,7 +59,7 @@ class MultiProcessAdapter(logging.LoggerAdapter):
             state.wait_for_everyone()
 
     @functools.lru_cache(None)
-    def warning_once(self, *args, **kwargs):
+    def warning_once(self, *args: Any, **kwargs: Any) -> None:
         """As `warning`, the first time that it is called with these arguments."""
         kwargs.setdefault("stacklevel", 3)
         self.warning(*args, **kwargs)

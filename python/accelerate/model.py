@@ -1,11 +1,18 @@
 """The handle around a model whose gradients are exchanged between processes."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import torch
 
 from . import _native
 
 
-def named_tensors(model):
+def named_tensors(
+    model: torch.nn.Module,
+) -> tuple[list[tuple[str, torch.Tensor]], list[tuple[str, torch.Tensor]]]:
     """Parameters and buffers of a module as two lists of (name, tensor); tied ones under each of their names."""
     return (
         list(model.named_parameters(remove_duplicate=False)),
@@ -41,13 +48,13 @@ class PreparedModel(torch.nn.Module):
         core: the engine's view of it.
     """
 
-    def __init__(self, module, core):
+    def __init__(self, module: torch.nn.Module, core: _native.ModelCore) -> None:
         super().__init__()
         self.module = module
         self.training = module.training
         object.__setattr__(self, "_core", core)
 
-    def forward(self, *args, **kwargs):
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The module's forward. Collective while gradients are on or buffers are shared."""
         core = self._core
         core.before_forward()
@@ -55,11 +62,11 @@ class PreparedModel(torch.nn.Module):
         core.after_forward(_tensors_in(output, []) if core.needs_outputs else [])
         return output
 
-    def no_sync(self):
+    def no_sync(self) -> _native.NoSync:
         """Context in which forwards do not ready the exchange: gradients stay local and add up."""
         return self._core.no_sync()
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         try:
             return super().__getattr__(name)
         except AttributeError:
@@ -67,16 +74,16 @@ class PreparedModel(torch.nn.Module):
                 raise
             return getattr(self.module, name)
 
-    def named_parameters(self, *args, **kwargs):
+    def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, torch.nn.Parameter]]:
         return self.module.named_parameters(*args, **kwargs)
 
-    def named_buffers(self, *args, **kwargs):
+    def named_buffers(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, torch.Tensor]]:
         return self.module.named_buffers(*args, **kwargs)
 
-    def state_dict(self, *args, **kwargs):
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         return self.module.state_dict(*args, **kwargs)
 
-    def load_state_dict(self, state_dict, *args, **kwargs):
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Loads into the module; names may start with ``module.``, as other wrappers write them."""
         prefix = "module."
         if state_dict and all(name.startswith(prefix) for name in state_dict):
@@ -105,7 +112,18 @@ def _options_of_a_copy():
     return options
 
 
-def make_core(module, group, options):
-    """The engine's view of a module. Collective unless `options.init_sync` is off."""
+def make_core(
+    module: torch.nn.Module, group: _native.ProcessGroup, options: _native.DistributedDataParallelOptions
+) -> _native.ModelCore:
+    """The engine's view of a module. Collective unless `options.init_sync` is off.
+
+    Args:
+        module (`torch.nn.Module`): its parameters and buffers are exchanged.
+        group: with whom.
+        options: how.
+
+    Raises:
+        CommError: when the module differs between processes; names the first tensor.
+    """
     parameters, buffers = named_tensors(module)
     return _native.ModelCore(parameters, buffers, group, options)

@@ -1,5 +1,10 @@
 """The handle around an optimiser."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from .errors import ConfigError
@@ -13,58 +18,69 @@ class AcceleratedOptimizer(torch.optim.Optimizer):
 
     Args:
         optimizer (`torch.optim.Optimizer`): the user's optimiser.
+        device_placement (`bool`): kept for scripts; `Accelerator.prepare` moves the state.
+        scaler: supported as None only.
         check (callable, *optional*): called once, before the first step, with the optimiser's parameters; raises when
             their gradients are not exchanged.
     """
 
-    def __init__(self, optimizer, device_placement=True, scaler=None, check=None):
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        device_placement: bool = True,
+        scaler: Any = None,
+        check: Callable[[AcceleratedOptimizer], None] | None = None,
+    ) -> None:
         if scaler is not None:
             raise ConfigError("[optim] gradient scalers are not supported yet")
-        self.optimizer = optimizer
+        self.optimizer: Any = optimizer
         self.gradient_state = GradientState()
         self.device_placement = device_placement
         self._state = self.gradient_state._native
         self._check = check
 
     @property
-    def state(self):
+    def state(self) -> Any:
+        """What the user's optimiser remembers of each parameter."""
         return self.optimizer.state
 
     @state.setter
-    def state(self, state):
+    def state(self, state: Any) -> None:
         self.optimizer.state = state
 
     @property
-    def param_groups(self):
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The user's optimiser's parameters and their settings."""
         return self.optimizer.param_groups
 
     @param_groups.setter
-    def param_groups(self, param_groups):
+    def param_groups(self, param_groups: list[dict[str, Any]]) -> None:
         self.optimizer.param_groups = param_groups
 
     @property
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
+        """Settings of parameters that say nothing else."""
         return self.optimizer.defaults
 
     @defaults.setter
-    def defaults(self, defaults):
+    def defaults(self, defaults: dict[str, Any]) -> None:
         self.optimizer.defaults = defaults
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
         self.optimizer.add_param_group(param_group)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         return self.optimizer.state_dict()
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state_dict)
 
-    def zero_grad(self, set_to_none=None):
+    def zero_grad(self, set_to_none: bool | None = None) -> None:
         """Clears all gradients when they have been exchanged; does nothing while they add up."""
         if self._state.sync_gradients:
             self.optimizer.zero_grad(set_to_none=True if set_to_none is None else set_to_none)
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Steps when gradients have been exchanged; does nothing while they add up.
 
         Raises:
@@ -78,22 +94,22 @@ class AcceleratedOptimizer(torch.optim.Optimizer):
             return self.optimizer.step() if closure is None else self.optimizer.step(closure)
         return None
 
-    def train(self):
+    def train(self) -> None:
         """Tells a schedule-free optimiser that training goes on."""
         if callable(getattr(self.optimizer, "train", None)):
             self.optimizer.train()
 
-    def eval(self):
+    def eval(self) -> None:
         """Tells a schedule-free optimiser that the weights are evaluated."""
         if callable(getattr(self.optimizer, "eval", None)):
             self.optimizer.eval()
 
     @property
-    def step_was_skipped(self):
+    def step_was_skipped(self) -> bool:
         """Whether the last step was skipped because a gradient was not finite: never without a gradient scaler."""
         return False
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name == "optimizer":  # while unpickling
             raise AttributeError(name)
         return getattr(self.optimizer, name)
@@ -102,5 +118,5 @@ class AcceleratedOptimizer(torch.optim.Optimizer):
         """Copies and pickles carry the user's optimiser."""
         return AcceleratedOptimizer, (self.optimizer, self.device_placement)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"AcceleratedOptimizer({self.optimizer!r})"

@@ -15,7 +15,7 @@ from . import _native
 from .errors import ConfigError
 
 
-def layers_of(batch_sampler) -> Iterator[Any]:
+def layers_of(batch_sampler: Any) -> Iterator[Any]:
     """A batch sampler and those inside it, outermost first."""
     while batch_sampler is not None:
         yield batch_sampler
@@ -31,7 +31,7 @@ class SeedableRandomSampler(RandomSampler):
         *args, **kwargs: of `torch.utils.data.RandomSampler`.
     """
 
-    def __init__(self, *args, data_seed: int | None = None, **kwargs):
+    def __init__(self, *args: Any, data_seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial_seed = torch.random.initial_seed() if data_seed is None else data_seed
         self.epoch = 0
@@ -84,13 +84,13 @@ class BatchSamplerShard(BatchSampler):
         process_index: int = 0,
         split_batches: bool = False,
         even_batches: bool = True,
-    ):
+    ) -> None:
         self.batch_sampler = batch_sampler
         self.num_processes = num_processes
         self.process_index = process_index
         self.split_batches = split_batches
         self.even_batches = even_batches
-        self.batch_size = getattr(batch_sampler, "batch_size", None)
+        self.batch_size: Any = getattr(batch_sampler, "batch_size", None)  # None: batches have no common size
         self.drop_last = getattr(batch_sampler, "drop_last", False)
         self._tail = _Tail()
         if split_batches and self.batch_size is None:
@@ -100,7 +100,7 @@ class BatchSamplerShard(BatchSampler):
             )
         self._shard(0)  # checks the values
 
-    def _shard(self, num_samples: int, batch_size: int | None = None):
+    def _shard(self, num_samples: int, batch_size: int | None = None) -> _native.BatchShard:
         return _native.BatchShard(
             num_samples=num_samples,
             batch_size=batch_size or (1 if self.batch_size is None else self.batch_size),
@@ -120,7 +120,7 @@ class BatchSamplerShard(BatchSampler):
         batches = len(self.batch_sampler)
         if not self.split_batches:
             return self._shard(batches, batch_size=1).num_batches
-        sampler = getattr(self.batch_sampler, "sampler", None)
+        sampler: Any = getattr(self.batch_sampler, "sampler", None)
         if self.even_batches or self.drop_last or not hasattr(sampler, "__len__"):
             return batches
         return self._shard(len(sampler)).num_batches
@@ -132,7 +132,7 @@ class BatchSamplerShard(BatchSampler):
     def _deal(self, tail: _Tail) -> Iterator[list]:
         batches = iter(self.batch_sampler)
         batches_per_round = 1 if self.split_batches else self.num_processes
-        first = []
+        first: list = []
         for index in itertools.count():
             taken = list(itertools.islice(batches, batches_per_round))
             if len(taken) < batches_per_round or not self._is_full(taken):
@@ -197,12 +197,12 @@ class SkipBatchSampler(BatchSampler):
         skip_batches (`int`): how many to leave out, at least 0.
     """
 
-    def __init__(self, batch_sampler: BatchSampler, skip_batches: int = 0):
+    def __init__(self, batch_sampler: BatchSampler, skip_batches: int = 0) -> None:
         if skip_batches < 0:
             raise ConfigError(f"[data_loader.skip] the number of batches is {skip_batches}, expected at least 0")
         self.batch_sampler = batch_sampler
         self.skip_batches = skip_batches
-        self.batch_size = getattr(batch_sampler, "batch_size", None)
+        self.batch_size: Any = getattr(batch_sampler, "batch_size", None)  # None: batches have no common size
         self.drop_last = getattr(batch_sampler, "drop_last", False)
 
     def __iter__(self) -> Iterator[list]:

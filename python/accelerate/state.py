@@ -1,15 +1,23 @@
 """Who am I: the place of this process in its job, shared by everything in the process."""
 
+from __future__ import annotations
+
 import contextlib
 import datetime
 import functools
 import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from . import _native
 from .errors import ConfigError
 from .utils.dataclasses import DistributedType
+
+if TYPE_CHECKING:
+    from ._native import GradientState as NativeGradientState
+    from .utils.dataclasses import GradientAccumulationPlugin
 
 _DEFAULT_TIMEOUT = datetime.timedelta(minutes=30)
 
@@ -30,7 +38,8 @@ def _join_group(process, timeout):
                 world_size=process.world_size,
                 timeout=timeout,
             )
-    return _native.ProcessGroup.from_c10d(distributed.group.WORLD, timeout)
+    world: Any = distributed.group.WORLD
+    return _native.ProcessGroup.from_c10d(world, timeout)
 
 
 @contextlib.contextmanager
@@ -53,6 +62,7 @@ class PartialState:
 
     Args:
         cpu (`bool`): stay on the CPU although there is an accelerator; ``ACCELERATE_USE_CPU`` asks for the same.
+        **kwargs: `timeout` and `backend`.
         timeout (`datetime.timedelta`): longest wait for the other processes, at start and in each collective.
         backend (`str`, *optional*): what torch.distributed is expected to use; checked.
 
@@ -64,9 +74,18 @@ class PartialState:
     ``local_process_index``, ``debug``.
     """
 
-    _shared_state = {}
+    device: torch.device
+    backend: str | None
+    distributed_type: DistributedType
+    num_processes: int
+    process_index: int
+    local_process_index: int
+    debug: bool
+    _group: _native.ProcessGroup
+    _process: _native.ProcessState
+    _shared_state: dict[str, Any] = {}
 
-    def __init__(self, cpu=False, **kwargs):
+    def __init__(self, cpu: bool = False, **kwargs: Any) -> None:
         self.__dict__ = PartialState._shared_state
         if self.initialized:
             _native.initialize_process_state(cpu=cpu)  # refuses a device that conflicts
@@ -90,7 +109,7 @@ class PartialState:
         if backend is not None and self.backend not in (None, backend):
             raise ConfigError(f"[state] backend '{backend}' was asked for, but this job uses '{self.backend}'")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"Distributed environment: {self.distributed_type}{'  Backend: ' + self.backend if self.backend else ''}\n"
             f"Num processes: {self.num_processes}\n"
@@ -100,7 +119,7 @@ class PartialState:
         )
 
     @staticmethod
-    def _reset_state():
+    def _reset_state() -> None:
         """Forgets the state, so that the next construction finds it anew; for tests."""
         PartialState._shared_state.clear()
         _native.reset_process_state()
@@ -110,42 +129,42 @@ class PartialState:
         return PartialState, ()
 
     @property
-    def initialized(self):
+    def initialized(self) -> bool:
         """Whether the state has been found."""
         return "_group" in PartialState._shared_state
 
     @property
-    def use_distributed(self):
+    def use_distributed(self) -> bool:
         """Whether there are several processes."""
         return self.num_processes > 1
 
     @property
-    def is_main_process(self):
+    def is_main_process(self) -> bool:
         """Whether this is process 0 of the job."""
         return self.process_index == 0
 
     @property
-    def is_local_main_process(self):
+    def is_local_main_process(self) -> bool:
         """Whether this is process 0 of this machine."""
         return self.local_process_index == 0
 
     @property
-    def is_last_process(self):
+    def is_last_process(self) -> bool:
         """Whether this is the process with the highest index."""
         return self.process_index == self.num_processes - 1
 
-    def wait_for_everyone(self):
+    def wait_for_everyone(self) -> None:
         """Waits until every process is here. Collective."""
         _native.barrier(self._group)
 
-    def destroy_process_group(self, group=None):
+    def destroy_process_group(self, group: Any = None) -> None:
         """Leaves the group of the job, or `group`. Every process calls it; nothing can be exchanged after it."""
         if self.use_distributed and torch.distributed.is_initialized():
             if group is None:
                 self._group.shutdown()
             torch.distributed.destroy_process_group(group)
 
-    def _runs_first(self, is_first):
+    def _runs_first(self, is_first: bool) -> Iterator[None]:
         """Generator behind the context managers: the others wait until the first ones leave the block."""
 
         def nothing():
@@ -169,7 +188,7 @@ class PartialState:
             _native.run_in_order(self._group, True, nothing)
 
     @contextlib.contextmanager
-    def main_process_first(self):
+    def main_process_first(self) -> Iterator[None]:
         """Process 0 runs the block first, the others after it: for files that one makes and all read. Collective.
 
         Raises:
@@ -178,29 +197,31 @@ class PartialState:
         yield from self._runs_first(self.is_main_process)
 
     @contextlib.contextmanager
-    def local_main_process_first(self):
+    def local_main_process_first(self) -> Iterator[None]:
         """As `main_process_first`, with the first process of each machine. Collective."""
         yield from self._runs_first(self.is_local_main_process)
 
-    def on_main_process(self, function=None):
+    def on_main_process(self, function: Callable | None = None) -> Callable:
         """Decorator: the function runs on process 0 only and gives None elsewhere."""
         return self._only_where(lambda: self.is_main_process, function)
 
-    def on_local_main_process(self, function=None):
+    def on_local_main_process(self, function: Callable | None = None) -> Callable:
         """Decorator: the function runs on the first process of each machine and gives None elsewhere."""
         return self._only_where(lambda: self.is_local_main_process, function)
 
-    def on_last_process(self, function):
+    def on_last_process(self, function: Callable) -> Callable:
         """Decorator: the function runs on the last process and gives None elsewhere."""
         return self._only_where(lambda: self.is_last_process, function)
 
-    def on_process(self, function=None, process_index=None):
+    def on_process(self, function: Callable | None = None, process_index: int | None = None) -> Callable:
         """Decorator: the function runs on the process `process_index` and gives None elsewhere."""
         if function is None:
             return functools.partial(self.on_process, process_index=process_index)
         return self._only_where(lambda: self.process_index == process_index, function)
 
-    def on_local_process(self, function=None, local_process_index=None):
+    def on_local_process(
+        self, function: Callable | None = None, local_process_index: int | None = None
+    ) -> Callable:
         """Decorator: the function runs on process `local_process_index` of each machine and gives None elsewhere."""
         if function is None:
             return functools.partial(self.on_local_process, local_process_index=local_process_index)
@@ -219,7 +240,7 @@ class PartialState:
         return run
 
     @contextlib.contextmanager
-    def split_between_processes(self, inputs, apply_padding=False):
+    def split_between_processes(self, inputs: Any, apply_padding: bool = False) -> Iterator[Any]:
         """Gives this process its contiguous part of `inputs`; the first (length mod processes) get one more.
 
         Not collective: every process passes the same.
@@ -236,18 +257,18 @@ class PartialState:
 
         yield split_between_processes(self._group, inputs, apply_padding)
 
-    def print(self, *args, **kwargs):
+    def print(self, *args: Any, **kwargs: Any) -> None:
         """Prints on the first process of each machine."""
         if self.is_local_main_process:
             print(*args, **kwargs)
 
-    def set_device(self):
+    def set_device(self) -> None:
         """Makes `device` the current one. Done at construction; kept for scripts that call it."""
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
 
     @property
-    def default_device(self):
+    def default_device(self) -> torch.device:
         """The device of a job of one process."""
         return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
 
@@ -276,14 +297,31 @@ class AcceleratorState:
     Args:
         mixed_precision (`str`, *optional*): 'no'; others are not supported yet.
         cpu (`bool`): stay on the CPU although there is an accelerator.
+        **kwargs: those of `PartialState`.
 
     Raises:
         ConfigError: for a precision that conflicts with the first construction, or is not supported.
     """
 
-    _shared_state = {}
+    # Those of `PartialState`, reached by `__getattr__`.
+    device: torch.device
+    backend: str | None
+    distributed_type: DistributedType
+    num_processes: int
+    process_index: int
+    local_process_index: int
+    debug: bool
+    use_distributed: bool
+    is_main_process: bool
+    is_local_main_process: bool
+    is_last_process: bool
+    _mixed_precision: str
+    _partial: PartialState
+    _shared_state: dict[str, Any] = {}
 
-    def __init__(self, mixed_precision=None, cpu=False, _from_accelerator=False, **kwargs):
+    def __init__(
+        self, mixed_precision: str | None = None, cpu: bool = False, _from_accelerator: bool = False, **kwargs: Any
+    ) -> None:
         self.__dict__ = AcceleratorState._shared_state
         for name in list(kwargs):
             if kwargs[name] is None and name.endswith("plugin"):
@@ -299,17 +337,17 @@ class AcceleratorState:
         self._mixed_precision = _resolve_precision(mixed_precision)
         self._partial = partial
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{PartialState()!r}Mixed precision type: {self.mixed_precision}\n"
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         partial = AcceleratorState._shared_state.get("_partial")
         if partial is None or name.startswith("__"):
             raise AttributeError(f"'AcceleratorState' object has no attribute '{name}'")
         return getattr(partial, name)
 
     @staticmethod
-    def _reset_state(reset_partial_state=False):
+    def _reset_state(reset_partial_state: bool = False) -> None:
         """Forgets the precision, and with `reset_partial_state` the place of this process; for tests."""
         AcceleratorState._shared_state.clear()
         if reset_partial_state:
@@ -320,12 +358,12 @@ class AcceleratorState:
         return AcceleratorState, ()
 
     @property
-    def initialized(self):
+    def initialized(self) -> bool:
         """Whether the state has been found."""
         return "_mixed_precision" in AcceleratorState._shared_state
 
     @property
-    def mixed_precision(self):
+    def mixed_precision(self) -> str:
         """The precision of forward passes: 'no'."""
         return self._mixed_precision
 
@@ -350,9 +388,11 @@ class GradientState:
     Constructing it again gives the same state; the engine's step, optimisers and schedulers read it.
     """
 
-    _shared_state = {}
+    plugin_kwargs: dict[str, Any]
+    _native: NativeGradientState
+    _shared_state: dict[str, Any] = {}
 
-    def __init__(self, gradient_accumulation_plugin=None):
+    def __init__(self, gradient_accumulation_plugin: GradientAccumulationPlugin | None = None) -> None:
         self.__dict__ = GradientState._shared_state
         if "_native" not in self.__dict__:
             self._native = _native.GradientState()
@@ -361,12 +401,12 @@ class GradientState:
         if plugin is not None:
             self.plugin_kwargs = plugin.to_kwargs()
             native = self._native
-            native.num_steps = plugin.num_steps
+            native.num_steps = 1 if plugin.num_steps is None else plugin.num_steps
             native.sync_with_dataloader = plugin.sync_with_dataloader
             native.sync_each_batch = plugin.sync_each_batch
 
     @staticmethod
-    def _reset_state():
+    def _reset_state() -> None:
         """Forgets the state; for tests."""
         GradientState._shared_state.clear()
 
@@ -375,12 +415,12 @@ class GradientState:
         return GradientState, ()
 
     @property
-    def initialized(self):
+    def initialized(self) -> bool:
         """Always true once constructed."""
         return True
 
     @property
-    def sync_gradients(self):
+    def sync_gradients(self) -> bool:
         """Whether the next backward exchanges gradients and the optimiser may step."""
         return self._native.sync_gradients
 
@@ -388,31 +428,31 @@ class GradientState:
         self._native.sync_gradients = sync_gradients
 
     @property
-    def num_steps(self):
+    def num_steps(self) -> int:
         """Batches whose gradients add up before the optimiser steps."""
         return self._native.num_steps
 
     @property
-    def sync_with_dataloader(self):
+    def sync_with_dataloader(self) -> bool:
         """Whether the last batch of a loader ends the sum."""
         return self._native.sync_with_dataloader
 
     @property
-    def in_dataloader(self):
+    def in_dataloader(self) -> bool:
         """Whether a prepared loader is being iterated."""
         return self._native.in_dataloader
 
     @property
-    def end_of_dataloader(self):
+    def end_of_dataloader(self) -> bool:
         """Whether the innermost loader has handed out its last batch; False outside of one."""
         return self._native.end_of_dataloader
 
     @property
-    def remainder(self):
+    def remainder(self) -> int:
         """Real samples of the last global batch when it is not full, 0 when it is, -1 when unknown."""
         return self._native.remainder
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"Sync Gradients: {self.sync_gradients}\n"
             f"At end of current dataloader: {self.end_of_dataloader}\n"
@@ -420,6 +460,6 @@ class GradientState:
         )
 
 
-def is_initialized():
+def is_initialized() -> bool:
     """Whether `AcceleratorState` has been constructed in this process."""
     return AcceleratorState._shared_state != {}

@@ -2,11 +2,12 @@
 
 import os
 import sys
+from typing import NoReturn
 
 from .program import native_program
 
 
-def run(*arguments: str):
+def run(*arguments: str) -> NoReturn:
     """Becomes the program with these arguments; does not return.
 
     Raises:
@@ -17,7 +18,7 @@ def run(*arguments: str):
     os.execv(native_program(), ["accelerate", *arguments])
 
 
-def main():
+def main() -> NoReturn:
     """Becomes ``accelerate`` with the arguments of this process."""
     run(*sys.argv[1:])
 

@@ -24,11 +24,11 @@ def _beside_this_installation():
     except importlib.metadata.PackageNotFoundError:
         return None
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    if os.path.realpath(distribution.locate_file("accelerate")) != os.path.realpath(package):
+    if os.path.realpath(str(distribution.locate_file("accelerate"))) != os.path.realpath(package):
         return None  # another accelerate
     for file in distribution.files or ():
         if file.name == "accelerate" and file.suffix == "":
-            return os.path.realpath(distribution.locate_file(file))
+            return os.path.realpath(str(distribution.locate_file(file)))
     return None
 
 

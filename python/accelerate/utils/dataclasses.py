@@ -1,7 +1,10 @@
 """Settings that scripts hand to `Accelerator`, and the kinds of things it distinguishes."""
 
+import builtins
 import copy
 import enum
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -30,7 +33,7 @@ from .later import (  # noqa: F401 (scripts import them from here)
 class _EnumWithValues(enum.EnumMeta):
     """Lets `in` look for values as well as members (enum does so itself from Python 3.12)."""
 
-    def __contains__(cls, item):
+    def __contains__(cls, item: object) -> bool:
         try:
             cls(item)
         except ValueError:
@@ -41,11 +44,11 @@ class _EnumWithValues(enum.EnumMeta):
 class BaseEnum(enum.Enum, metaclass=_EnumWithValues):
     """An enum whose members print as their values."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.value
 
     @classmethod
-    def list(cls) -> list:
+    def list(cls) -> builtins.list[str]:
         """The values of all members."""
         return [member.value for member in cls]
 
@@ -174,11 +177,11 @@ class TensorInformation:
 class KwargsHandler:
     """Base of the settings that go into `Accelerator(kwargs_handlers=[...])`."""
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """All fields, copied."""
         return copy.deepcopy(self.__dict__)
 
-    def to_kwargs(self) -> dict:
+    def to_kwargs(self) -> dict[str, Any]:
         """The fields that differ from their defaults."""
         default = type(self)().to_dict()
         return {name: value for name, value in self.to_dict().items() if default[name] != value}
@@ -217,13 +220,15 @@ class DistributedDataParallelKwargs(KwargsHandler):
     static_graph: bool = False
     comm_hook: DDPCommunicationHookType = DDPCommunicationHookType.NO
     comm_wrapper: DDPCommunicationHookType = DDPCommunicationHookType.NO
-    comm_state_option: dict = field(default_factory=dict)
+    comm_state_option: dict[str, Any] = field(default_factory=dict)
 
-    def to_dict(self, ignore_keys=("comm_hook", "comm_wrapper", "comm_state_option")) -> dict:
+    def to_dict(
+        self, ignore_keys: Iterable[str] = ("comm_hook", "comm_wrapper", "comm_state_option")
+    ) -> dict[str, Any]:
         """All fields but those in `ignore_keys`, copied."""
         return {name: value for name, value in super().to_dict().items() if name not in ignore_keys}
 
-    def to_native(self):
+    def to_native(self) -> _native.DistributedDataParallelOptions:
         """The options of the engine.
 
         Raises:
@@ -248,7 +253,15 @@ class DistributedDataParallelKwargs(KwargsHandler):
 
 @dataclass
 class GradScalerKwargs(KwargsHandler):
-    """How losses are scaled in fp16; see `torch.amp.GradScaler`."""
+    """How losses are scaled in fp16; see `torch.amp.GradScaler`.
+
+    Args:
+        init_scale (`float`): the first factor.
+        growth_factor (`float`): by which it grows after `growth_interval` steps that were not skipped.
+        backoff_factor (`float`): by which it shrinks when a step is skipped.
+        growth_interval (`int`): in steps.
+        enabled (`bool`): whether losses are scaled.
+    """
 
     init_scale: float = 65536.0
     growth_factor: float = 2.0
@@ -384,8 +397,8 @@ class ProjectConfiguration:
         save_on_each_node (`bool`): one process of each machine saves, not only process 0.
     """
 
-    project_dir: str | None = None
-    logging_dir: str | None = None
+    project_dir: str | os.PathLike | None = None
+    logging_dir: str | os.PathLike | None = None
     automatic_checkpoint_naming: bool = False
     total_limit: int | None = None
     iteration: int = 0
@@ -394,7 +407,7 @@ class ProjectConfiguration:
     def __post_init__(self):
         self.set_directories(self.project_dir)
 
-    def set_directories(self, project_dir: str | None = None) -> None:
+    def set_directories(self, project_dir: str | os.PathLike | None = None) -> None:
         """Sets `project_dir`, and `logging_dir` unless it is set."""
         self.project_dir = project_dir
         if self.logging_dir is None:

@@ -4,14 +4,18 @@ import contextlib
 import functools
 import os
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from ..errors import ConfigError
+
+_Decorated = TypeVar("_Decorated", bound=Callable)  # a class too
 
 _TRUE = ("y", "yes", "t", "true", "on", "1")
 _FALSE = ("n", "no", "f", "false", "off", "0")
 
 
-def str_to_bool(value: str, to_bool: bool = False):
+def str_to_bool(value: str, to_bool: bool = False) -> int:
     """1 for y, yes, t, true, on, 1 and 0 for n, no, f, false, off, 0, in any case; as `bool` with `to_bool`.
 
     Raises:
@@ -23,7 +27,7 @@ def str_to_bool(value: str, to_bool: bool = False):
     return text in _TRUE if to_bool else int(text in _TRUE)
 
 
-def get_int_from_env(env_keys, default):
+def get_int_from_env(env_keys: Iterable[str], default: int) -> int:
     """The first of the variables `env_keys` that holds a number of at least 0, or `default`.
 
     Raises:
@@ -47,7 +51,7 @@ def parse_flag_from_env(key: str, default: bool = False) -> bool:
         ValueError: when it is neither true nor false; see `str_to_bool`.
     """
     try:
-        return str_to_bool(os.environ.get(key, str(default)), to_bool=True)
+        return bool(str_to_bool(os.environ.get(key, str(default)), to_bool=True))
     except ValueError as error:
         raise ValueError(f"{error} in {key}") from None
 
@@ -57,7 +61,7 @@ def parse_choice_from_env(key: str, default: str = "no") -> str:
     return os.environ.get(key, str(default))
 
 
-def are_libraries_initialized(*library_names: str) -> list:
+def are_libraries_initialized(*library_names: str) -> list[str]:
     """Those of the libraries that this process has imported."""
     return [name for name in library_names if name in sys.modules]
 
@@ -76,7 +80,7 @@ def _restored(is_ours):
 
 
 @contextlib.contextmanager
-def clear_environment():
+def clear_environment() -> Iterator[None]:
     """Context without any environment variable; afterwards they are as they were."""
     with _restored(lambda key: True):
         os.environ.clear()
@@ -84,7 +88,7 @@ def clear_environment():
 
 
 @contextlib.contextmanager
-def patch_environment(**kwargs):
+def patch_environment(**kwargs: Any) -> Iterator[None]:
     """Context in which the variables named by `kwargs`, in capitals, have the given values; then they are as before."""
     values = {key.upper(): str(value) for key, value in kwargs.items()}
     with _restored(values.__contains__):
@@ -92,7 +96,7 @@ def patch_environment(**kwargs):
         yield
 
 
-def purge_accelerate_environment(function_or_class):
+def purge_accelerate_environment(function_or_class: _Decorated) -> _Decorated:
     """Decorator: variables ACCELERATE_* are after each call (or test method of a class) what they were before it."""
     if isinstance(function_or_class, type):
         for name, member in list(vars(function_or_class).items()):
@@ -105,4 +109,4 @@ def purge_accelerate_environment(function_or_class):
         with _restored(lambda key: key.startswith("ACCELERATE_")):
             return function_or_class(*args, **kwargs)
 
-    return run
+    return run  # type: ignore[return-value]

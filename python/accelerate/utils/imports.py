@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import sys
+from collections.abc import Callable
 
 import torch
 
@@ -20,7 +21,7 @@ def _is_package_available(package: str, distribution: str | None = None) -> bool
         return False
 
 
-def _package(package, distribution=None):
+def _package(package: str, distribution: str | None = None) -> Callable[[], bool]:
     def is_available() -> bool:
         return _is_package_available(package, distribution)
 
@@ -28,7 +29,7 @@ def _package(package, distribution=None):
     return is_available
 
 
-def _device(kind):
+def _device(kind: str) -> Callable[..., bool]:
     def is_available(check_device: bool = False) -> bool:
         backend = getattr(torch, kind, None)
         return backend is not None and backend.is_available()

@@ -3,22 +3,25 @@
 Libraries import them at their start, whether they use them or not; so they exist, and explain themselves when used.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from ..errors import ConfigError
 
 
-def later_class(name, feature):
+def later_class(name: str, feature: str) -> Any:
     """A class that can be imported and tested with `isinstance`, and raises ConfigError when constructed."""
 
-    def refuse(self, *args, **kwargs):
+    def refuse(self, *args: Any, **kwargs: Any) -> None:
         raise ConfigError(f"[{name}] {feature} is not supported yet")
 
     return type(name, (), {"__init__": refuse, "__doc__": f"Not supported yet: {feature}."})
 
 
-def later_function(name, feature):
+def later_function(name: str, feature: str) -> Callable[..., Any]:
     """A function that can be imported, and raises ConfigError when called."""
 
-    def refuse(*args, **kwargs):
+    def refuse(*args: Any, **kwargs: Any) -> Any:
         raise ConfigError(f"[{name}] {feature} is not supported yet")
 
     refuse.__name__ = refuse.__qualname__ = name

@@ -3,6 +3,8 @@
 import functools
 import gc
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -31,7 +33,7 @@ def clear_device_cache(garbage_collection: bool = False) -> None:
         torch.mps.empty_cache()
 
 
-def release_memory(*objects) -> list:
+def release_memory(*objects: Any) -> list[None]:
     """Collects garbage and empties the device's cache. Not collective.
 
     Returns:
@@ -55,7 +57,11 @@ def should_reduce_batch_size(exception: Exception) -> bool:
     )
 
 
-def find_executable_batch_size(function=None, starting_batch_size: int = 128, reduce_batch_size_fn=None):
+def find_executable_batch_size(
+    function: Callable[..., Any] | None = None,
+    starting_batch_size: int = 128,
+    reduce_batch_size_fn: Callable[[], int] | None = None,
+) -> Callable[..., Any]:
     """Decorator: calls `function` with smaller and smaller batch sizes until its memory suffices. Not collective.
 
     Args:

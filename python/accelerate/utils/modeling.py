@@ -1,6 +1,10 @@
 """Questions about models: tied tensors, names. Placing one model on several devices is not supported yet."""
 
+from __future__ import annotations
+
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from .imports import is_peft_available
 from .later import (  # noqa: F401
@@ -20,8 +24,11 @@ from .later import (  # noqa: F401
     set_module_tensor_to_device,
 )
 
+if TYPE_CHECKING:
+    import torch
 
-def find_tied_parameters(model):
+
+def find_tied_parameters(model: torch.nn.Module) -> list[list[str]]:
     """The parameters that a model has under several names.
 
     Args:
@@ -36,7 +43,7 @@ def find_tied_parameters(model):
     return sorted(sorted(group) for group in names.values() if len(group) > 1)
 
 
-def check_tied_parameters_on_same_device(tied_params, device_map):
+def check_tied_parameters_on_same_device(tied_params: Iterable[list[str]], device_map: dict[str, Any]) -> None:
     """Raises ConfigError when a device map would put a tied parameter on several devices.
 
     Args:
@@ -57,7 +64,12 @@ def _device_of(name, device_map):
     return device_map[max(inside, key=len)] if inside else None
 
 
-def named_module_tensors(module, include_buffers=True, recurse=False, remove_non_persistent=False):
+def named_module_tensors(
+    module: torch.nn.Module,
+    include_buffers: bool = True,
+    recurse: bool = False,
+    remove_non_persistent: bool = False,
+) -> Iterator[tuple[str, torch.Tensor]]:
     """Yields (name, tensor) of a module's parameters, then of its buffers.
 
     Args:
@@ -75,7 +87,7 @@ def named_module_tensors(module, include_buffers=True, recurse=False, remove_non
             yield name, buffer
 
 
-def is_peft_model(model):
+def is_peft_model(model: torch.nn.Module) -> bool:
     """Whether the model behind a handle is a `peft.PeftModel`."""
     if not is_peft_available():
         return False
@@ -86,6 +98,6 @@ def is_peft_model(model):
     return isinstance(extract_model_from_parallel(model), PeftModel)
 
 
-def get_module_class_from_name(module, name):
+def get_module_class_from_name(module: torch.nn.Module, name: str) -> type[torch.nn.Module] | None:
     """The class called `name` of a module or of any module inside it, or None."""
     return next((type(one) for one in module.modules() if type(one).__name__ == name), None)

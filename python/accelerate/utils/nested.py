@@ -3,44 +3,48 @@
 import collections
 import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 
 from .dataclasses import TensorInformation
 
 
-def is_torch_tensor(tensor) -> bool:
+def is_torch_tensor(tensor: Any) -> bool:
     """Whether this is a tensor."""
     return isinstance(tensor, torch.Tensor)
 
 
-def is_tensor_information(tensor_info) -> bool:
+def is_tensor_information(tensor_info: Any) -> bool:
     """Whether this describes a tensor; see `get_data_structure`."""
     return isinstance(tensor_info, TensorInformation)
 
 
-def is_namedtuple(data) -> bool:
+def is_namedtuple(data: Any) -> bool:
     """Whether this is a named tuple."""
     return isinstance(data, tuple) and hasattr(data, "_asdict") and hasattr(data, "_fields")
 
 
-def is_record(data):
+def is_record(data: Any) -> bool:
+    """Whether this is an object of a dataclass."""
     return dataclasses.is_dataclass(data) and not isinstance(data, type)
 
 
-def honor_type(obj, generator):
+def honor_type(obj: Any, generator: Iterable[Any]) -> Any:
     """What `generator` yields, as a list, tuple or named tuple like `obj`."""
     return type(obj)(*generator) if is_namedtuple(obj) else type(obj)(generator)
 
 
-def like_mapping(data, items):
+def like_mapping(data: Any, items: Mapping) -> Any:
+    """`items` as a mapping of the type of `data`."""
     if isinstance(data, collections.defaultdict):
         return type(data)(data.default_factory, items)
     return type(data)(items)
 
 
-def like_record(data, values):
+def like_record(data: Any, values: Mapping[str, Any]) -> Any:
+    """A copy of the dataclass object `data` whose fields have `values`."""
     result = copy.copy(data)
     for name, value in values.items():
         object.__setattr__(result, name, value)  # frozen ones too
@@ -80,12 +84,20 @@ def _other_type(operation, data, accepts):
     )
 
 
-def brief(value):
+def brief(value: Any) -> str:
+    """A value in an error message."""
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def recursively_apply(func, data, *args, test_type=is_torch_tensor, error_on_other_type=False, **kwargs):
+def recursively_apply(
+    func: Callable[..., Any],
+    data: Any,
+    *args: Any,
+    test_type: Callable[[Any], bool] = is_torch_tensor,
+    error_on_other_type: bool = False,
+    **kwargs: Any,
+) -> Any:
     """Calls `func` on every leaf of a nested value. Not collective unless `func` is.
 
     Args:
@@ -117,7 +129,7 @@ def recursively_apply(func, data, *args, test_type=is_torch_tensor, error_on_oth
     return apply(data)
 
 
-def collect_tensors(value, found):
+def collect_tensors(value: Any, found: list[torch.Tensor]) -> bool:
     """Appends the tensors of a nested value; whether there are only tensors."""
     if isinstance(value, torch.Tensor):
         found.append(value)
@@ -131,13 +143,15 @@ def collect_tensors(value, found):
     return only_tensors
 
 
-def tensors_of(operation, data):
-    found = []
+def tensors_of(operation: str, data: Any) -> list[torch.Tensor]:
+    """The tensors of a nested value; TypeError, with the name of the operation, when there is anything else."""
+    found: list[torch.Tensor] = []
     if not collect_tensors(data, found):
         raise _other_type(operation, data, is_torch_tensor)
     return found
 
 
-def with_tensors(data, tensors):
+def with_tensors(data: Any, tensors: Iterable[torch.Tensor]) -> Any:
+    """`data` with other tensors, in the order of `tensors_of`."""
     following = iter(tensors)
     return recursively_apply(lambda _: next(following), data)

@@ -5,7 +5,8 @@ import dataclasses
 import pickle
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 
@@ -39,7 +40,12 @@ class CannotPadNestedTensorWarning(UserWarning):
 # --- one process
 
 
-def send_to_device(tensor, device, non_blocking: bool = False, skip_keys=None):
+def send_to_device(
+    tensor: Any,
+    device: torch.device | str | int,
+    non_blocking: bool = False,
+    skip_keys: str | list[str] | tuple[str, ...] | None = None,
+) -> Any:
     """Moves nested values to a device. Not collective.
 
     Args:
@@ -70,17 +76,17 @@ def send_to_device(tensor, device, non_blocking: bool = False, skip_keys=None):
     return tensor
 
 
-def get_data_structure(data):
+def get_data_structure(data: Any) -> Any:
     """`data` with a `TensorInformation` in place of each tensor. Not collective."""
     return recursively_apply(lambda tensor: TensorInformation(shape=tensor.shape, dtype=tensor.dtype), data)
 
 
-def get_shape(data):
+def get_shape(data: Any) -> Any:
     """`data` with a list of sizes in place of each tensor. Not collective."""
     return recursively_apply(lambda tensor: list(tensor.shape), data)
 
 
-def initialize_tensors(data_structure):
+def initialize_tensors(data_structure: Any) -> Any:
     """Tensors without values from what `get_data_structure` gives. Not collective."""
     return recursively_apply(
         lambda information: torch.empty(information.shape, dtype=information.dtype),
@@ -89,7 +95,7 @@ def initialize_tensors(data_structure):
     )
 
 
-def find_batch_size(data) -> int:
+def find_batch_size(data: Any) -> int:
     """Size of dimension 0 of the first tensor. Not collective.
 
     Raises:
@@ -107,7 +113,7 @@ def find_batch_size(data) -> int:
     return data.shape[0]
 
 
-def ignorant_find_batch_size(data) -> int | None:
+def ignorant_find_batch_size(data: Any) -> int | None:
     """As `find_batch_size`, with None instead of an error."""
     try:
         return find_batch_size(data)
@@ -115,19 +121,19 @@ def ignorant_find_batch_size(data) -> int | None:
         return None
 
 
-def find_device(data) -> torch.device | None:
+def find_device(data: Any) -> torch.device | None:
     """The device of the first tensor; None without one. Not collective."""
-    found = []
+    found: list[torch.Tensor] = []
     collect_tensors(data, found)
     return found[0].device if found else None
 
 
-def listify(data):
+def listify(data: Any) -> Any:
     """`data` with numbers and lists of numbers in place of tensors. Not collective."""
     return recursively_apply(lambda tensor: tensor.detach().cpu().tolist(), data)
 
 
-def convert_to_fp32(tensor):
+def convert_to_fp32(tensor: Any) -> Any:
     """`tensor` (nested) with float16 and bfloat16 converted to float32. Not collective."""
 
     def is_half(value):
@@ -136,15 +142,21 @@ def convert_to_fp32(tensor):
     return recursively_apply(torch.Tensor.float, tensor, test_type=is_half)
 
 
-def slice_tensors(data, tensor_slice, process_index=None, num_processes=None):
+def slice_tensors(
+    data: Any, tensor_slice: slice, process_index: int | None = None, num_processes: int | None = None
+) -> Any:
     """`data` with ``tensor[tensor_slice]`` in place of each tensor. Not collective.
 
-    `process_index` and `num_processes` change nothing; they are for functions used in place of this one.
+    Args:
+        data: nested tensors.
+        tensor_slice (`slice`): of dimension 0.
+        process_index, num_processes (`int`, *optional*): change nothing; they are for functions used in place of this
+            one.
     """
     return recursively_apply(lambda tensor: tensor[tensor_slice], data)
 
 
-def concatenate(data, dim: int = 0):
+def concatenate(data: Any, dim: int = 0) -> Any:
     """Concatenates equally nested values tensor by tensor. Not collective.
 
     Args:
@@ -167,15 +179,22 @@ def concatenate(data, dim: int = 0):
 
 
 @contextlib.contextmanager
-def GatheredParameters(params, modifier_rank=None, fwd_module=None, enabled=True):
-    """Context in which `params` are whole. They always are: models are not sharded yet."""
+def GatheredParameters(
+    params: Any, modifier_rank: int | None = None, fwd_module: torch.nn.Module | None = None, enabled: bool = True
+) -> Iterator[None]:
+    """Context in which `params` are whole. They always are: models are not sharded yet. Not collective.
+
+    Args:
+        params: parameters.
+        modifier_rank, fwd_module, enabled: kept for libraries that pass them.
+    """
     yield
 
 
 # --- collectives
 
 
-def gather(tensor):
+def gather(tensor: Any) -> Any:
     """Tensors of all processes, concatenated on dimension 0 in the order of processes. Collective.
 
     Args:
@@ -194,7 +213,7 @@ def gather(tensor):
     return with_tensors(tensor, _native.gather(state._group, tensors_of("gather", tensor)))
 
 
-def reduce(tensor, reduction: str = "mean", scale: float = 1.0):
+def reduce(tensor: Any, reduction: str = "mean", scale: float = 1.0) -> Any:
     """Nested tensors combined over processes. Collective.
 
     Args:
@@ -222,7 +241,7 @@ def reduce(tensor, reduction: str = "mean", scale: float = 1.0):
     return with_tensors(tensor, reduced if scale == 1.0 else [one * scale for one in reduced])
 
 
-def broadcast(tensor, from_process: int = 0):
+def broadcast(tensor: Any, from_process: int = 0) -> Any:
     """Gives every process the values of process `from_process`. Collective.
 
     Args:
@@ -249,7 +268,7 @@ def broadcast(tensor, from_process: int = 0):
     return with_tensors(tensor, tensors)
 
 
-def pad_across_processes(tensor, dim: int = 0, pad_index: float = 0, pad_first: bool = False):
+def pad_across_processes(tensor: Any, dim: int = 0, pad_index: float = 0, pad_first: bool = False) -> Any:
     """Pads nested tensors on `dim` to the largest size of any process, so that they can be gathered. Collective.
 
     Args:
@@ -280,7 +299,7 @@ def _pickled(operation, value):
         raise TypeError(f"[{operation}] {brief(value)} cannot be pickled: {error}") from error
 
 
-def gather_object(object):
+def gather_object(object: Any) -> Any:
     """The objects of all processes in one list, in the order of processes. Collective.
 
     Args:
@@ -376,7 +395,9 @@ def _cut(rows, gradients):
     return rows if valid == len(rows) else rows[:valid]
 
 
-def gather_for_metrics(group, gradients, input_data, use_gather_object: bool = False):
+def gather_for_metrics(
+    group: _native.ProcessGroup, gradients: _native.GradientState, input_data: Any, use_gather_object: bool = False
+) -> Any:
     """Every sample of the loader once; see `Accelerator.gather_for_metrics`. Collective.
 
     Args:
@@ -385,7 +406,7 @@ def gather_for_metrics(group, gradients, input_data, use_gather_object: bool = F
         input_data: nested tensors with the sample on dimension 0, or a sequence with one object for each sample.
         use_gather_object (`bool`): gather as objects even if all are tensors.
     """
-    tensors = []
+    tensors: list[torch.Tensor] = []
     is_alone = group.world_size == 1
     if not use_gather_object and collect_tensors(input_data, tensors):
         if not is_alone:
@@ -427,7 +448,7 @@ def _length_to_split(inputs):
     return len(inputs)
 
 
-def split_between_processes(group, inputs, apply_padding: bool = False):
+def split_between_processes(group: _native.ProcessGroup, inputs: Any, apply_padding: bool = False) -> Any:
     """This process's contiguous part of `inputs`; see `PartialState.split_between_processes`. Not collective.
 
     Args:
@@ -442,7 +463,7 @@ def split_between_processes(group, inputs, apply_padding: bool = False):
         return inputs
     begin, end, padding = _native.share_of(group, _length_to_split(inputs), apply_padding)
 
-    def share(value):
+    def share(value: Any) -> Any:
         if isinstance(value, Mapping):
             return like_mapping(value, {key: share(item) for key, item in value.items()})
         if isinstance(value, torch.Tensor):
@@ -450,8 +471,8 @@ def split_between_processes(group, inputs, apply_padding: bool = False):
             part = value[begin:end].to(PartialState().device) if apply_padding else value[begin:end]
             return torch.cat([part, value[-1:].to(part.device).expand(padding, *value.shape[1:])]) if padding else part
         if isinstance(value, (list, tuple)):
-            part = [*value[begin:end], *([value[-1]] * padding if padding else [])]
-            return tuple(part) if isinstance(value, tuple) else part
+            items = [*value[begin:end], *([value[-1]] * padding if padding else [])]
+            return tuple(items) if isinstance(value, tuple) else items
         return value.select([*range(begin, end), *[len(value) - 1] * padding])
 
     return share(inputs)

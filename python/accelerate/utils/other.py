@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -28,8 +29,11 @@ def is_compiled_module(module: torch.nn.Module) -> bool:
 
 
 def extract_model_from_parallel(
-    model, keep_fp32_wrapper: bool = True, keep_torch_compile: bool = True, recursive: bool = False
-):
+    model: torch.nn.Module,
+    keep_fp32_wrapper: bool = True,
+    keep_torch_compile: bool = True,
+    recursive: bool = False,
+) -> torch.nn.Module:
     """The user's model inside of what `prepare` or torch's data-parallel wrappers made. Not collective.
 
     Args:
@@ -38,8 +42,8 @@ def extract_model_from_parallel(
         keep_torch_compile (`bool`): keep the outermost compiled module around the result.
         recursive (`bool`): unwrap the submodules as well, in place.
     """
-    wrappers = (PreparedModel, torch.nn.parallel.DistributedDataParallel, torch.nn.DataParallel)
-    compiled = model if is_compiled_module(model) else None
+    wrappers: tuple[Any, ...] = (PreparedModel, torch.nn.parallel.DistributedDataParallel, torch.nn.DataParallel)
+    compiled: Any = model if is_compiled_module(model) else None
     if compiled is not None:
         model = compiled._orig_mod
     while isinstance(model, wrappers):
@@ -58,7 +62,7 @@ def wait_for_everyone() -> None:
     PartialState().wait_for_everyone()
 
 
-def clean_state_dict_for_safetensors(state_dict: Mapping) -> dict:
+def clean_state_dict_for_safetensors(state_dict: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """A state dict that safetensors can write: contiguous tensors, and of equal ones in the same memory the first.
 
     The argument is not changed; a warning names what was left out. Different parts of one memory are all kept. Not
@@ -67,7 +71,9 @@ def clean_state_dict_for_safetensors(state_dict: Mapping) -> dict:
     Raises:
         ConfigError: for values that are not tensors; names the first.
     """
-    result, owners, shared, storages = {}, {}, [], set()
+    result: dict[str, torch.Tensor] = {}
+    owners: dict[tuple, str] = {}
+    shared, storages = [], set()
     for name, tensor in state_dict.items():
         if not isinstance(tensor, torch.Tensor):
             raise ConfigError(
@@ -130,7 +136,7 @@ def _write_safetensors(obj, target):
         file.write(safetensors.save(tensors, metadata={"format": "pt"}))
 
 
-def save(obj, f, save_on_each_node: bool = False, safe_serialization: bool = False) -> None:
+def save(obj: Any, f: Any, save_on_each_node: bool = False, safe_serialization: bool = False) -> None:
     """Saves an object on process 0. Not collective; the other processes return at once.
 
     Args:
@@ -154,8 +160,14 @@ def save(obj, f, save_on_each_node: bool = False, safe_serialization: bool = Fal
         write(obj, temporary)
 
 
-def load(f, map_location=None, **kwargs):
-    """`torch.load`, by default of weights only, plus numpy's arrays. Not collective."""
+def load(f: Any, map_location: Any = None, **kwargs: Any) -> Any:
+    """`torch.load`, by default of weights only, plus numpy's arrays. Not collective.
+
+    Args:
+        f: a path, or a file open for reading in binary.
+        map_location: where tensors go, as for `torch.load`.
+        **kwargs: those of `torch.load`.
+    """
     from codecs import encode
 
     import numpy
@@ -166,7 +178,7 @@ def load(f, map_location=None, **kwargs):
         return torch.load(f, map_location=map_location, **kwargs)
 
 
-def get_pretty_name(obj) -> str:
+def get_pretty_name(obj: Any) -> str:
     """The name of a class or function, or of the class of another object."""
     for one in (obj, type(obj)):
         name = getattr(one, "__qualname__", getattr(one, "__name__", None))
@@ -202,7 +214,7 @@ def get_free_port() -> int:
         return found.getsockname()[1]
 
 
-def convert_bytes(size) -> str:
+def convert_bytes(size: float) -> str:
     """A number of bytes with the largest unit (of 1024) that leaves at least 1."""
     for unit in ("bytes", "KB", "MB", "GB", "TB"):
         if size < 1024.0:
@@ -222,6 +234,6 @@ def check_os_kernel() -> None:
         )
 
 
-def recursive_getattr(obj, attr: str):
+def recursive_getattr(obj: Any, attr: str) -> Any:
     """`getattr` with dots: ``recursive_getattr(model, "bert.encoder")``."""
     return functools.reduce(getattr, attr.split("."), obj)

@@ -2,7 +2,8 @@
 
 import operator
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 
@@ -66,7 +67,9 @@ def synchronize_rng_state(rng_type: str | None = None, generator: torch.Generato
     state = PartialState()
     if not state.use_distributed:
         return
-    if name == "generator":
+    read: Callable[[], torch.Tensor]
+    write: Callable[[torch.Tensor], Any]
+    if name == "generator" and generator is not None:
         read, write = generator.get_state, generator.set_state
     elif name == "cuda":
         read, write = torch.cuda.get_rng_state, torch.cuda.set_rng_state

@@ -1,9 +1,11 @@
 """A progress bar for one process."""
 
+from typing import Any
+
 from ..errors import ConfigError
 
 
-def tqdm(*args, main_process_only: bool = True, **kwargs):
+def tqdm(*args: Any, main_process_only: bool = True, **kwargs: Any) -> Any:
     """`tqdm.auto.tqdm`, shown by the first process of each machine only. Not collective.
 
     Args:

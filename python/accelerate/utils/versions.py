@@ -1,11 +1,17 @@
 """Comparisons of versions."""
 
+from __future__ import annotations
+
 import importlib.metadata
+from typing import TYPE_CHECKING
 
 from .constants import STR_OPERATION_TO_FUNC
 
+if TYPE_CHECKING:
+    from packaging.version import Version
 
-def compare_versions(library_or_version, operation: str, requirement_version: str) -> bool:
+
+def compare_versions(library_or_version: str | Version, operation: str, requirement_version: str) -> bool:
     """Compares the version of a library with a required one. Not collective.
 
     Args:
