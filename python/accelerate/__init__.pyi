@@ -1,0 +1,47 @@
+# accelerate/__init__.pyi: names that are loaded when they are first used. Written by tools/python_stubs.sh.
+from . import accelerator as accelerator
+from . import big_modeling as big_modeling
+from . import commands as commands
+from . import data_loader as data_loader
+from . import errors as errors
+from . import hooks as hooks
+from . import launchers as launchers
+from . import logging as logging
+from . import model as model
+from . import optimizer as optimizer
+from . import parallelism_config as parallelism_config
+from . import scheduler as scheduler
+from . import state as state
+from . import utils as utils
+from .accelerator import Accelerator as Accelerator
+from .big_modeling import cpu_offload as cpu_offload
+from .big_modeling import cpu_offload_with_hook as cpu_offload_with_hook
+from .big_modeling import disk_offload as disk_offload
+from .big_modeling import dispatch_model as dispatch_model
+from .big_modeling import init_empty_weights as init_empty_weights
+from .big_modeling import load_checkpoint_and_dispatch as load_checkpoint_and_dispatch
+from .data_loader import skip_first_batches as skip_first_batches
+from .errors import CheckpointError as CheckpointError
+from .errors import CommError as CommError
+from .errors import ConfigError as ConfigError
+from .errors import InternalError as InternalError
+from .launchers import debug_launcher as debug_launcher
+from .launchers import notebook_launcher as notebook_launcher
+from .parallelism_config import ParallelismConfig as ParallelismConfig
+from .state import AcceleratorState as AcceleratorState
+from .state import GradientState as GradientState
+from .state import PartialState as PartialState
+from .utils.dataclasses import AutocastKwargs as AutocastKwargs
+from .utils.dataclasses import DataLoaderConfiguration as DataLoaderConfiguration
+from .utils.dataclasses import DistributedDataParallelKwargs as DistributedDataParallelKwargs
+from .utils.dataclasses import DistributedType as DistributedType
+from .utils.dataclasses import GradScalerKwargs as GradScalerKwargs
+from .utils.dataclasses import InitProcessGroupKwargs as InitProcessGroupKwargs
+from .utils.later import DeepSpeedPlugin as DeepSpeedPlugin
+from .utils.later import FullyShardedDataParallelPlugin as FullyShardedDataParallelPlugin
+from .utils.later import ProfileKwargs as ProfileKwargs
+from .utils.memory import find_executable_batch_size as find_executable_batch_size
+from .utils.modeling import infer_auto_device_map as infer_auto_device_map
+from .utils.random import synchronize_rng_states as synchronize_rng_states
+
+__version__: str
