@@ -32,16 +32,19 @@ from .state import AcceleratorState as AcceleratorState
 from .state import GradientState as GradientState
 from .state import PartialState as PartialState
 from .utils.dataclasses import AutocastKwargs as AutocastKwargs
+from .utils.dataclasses import DDPCommunicationHookType as DDPCommunicationHookType
 from .utils.dataclasses import DataLoaderConfiguration as DataLoaderConfiguration
 from .utils.dataclasses import DistributedDataParallelKwargs as DistributedDataParallelKwargs
 from .utils.dataclasses import DistributedType as DistributedType
 from .utils.dataclasses import GradScalerKwargs as GradScalerKwargs
 from .utils.dataclasses import InitProcessGroupKwargs as InitProcessGroupKwargs
+from .utils.imports import is_rich_available as is_rich_available
 from .utils.later import DeepSpeedPlugin as DeepSpeedPlugin
 from .utils.later import FullyShardedDataParallelPlugin as FullyShardedDataParallelPlugin
 from .utils.later import ProfileKwargs as ProfileKwargs
 from .utils.memory import find_executable_batch_size as find_executable_batch_size
 from .utils.modeling import infer_auto_device_map as infer_auto_device_map
+from .utils.modeling import load_checkpoint_in_model as load_checkpoint_in_model
 from .utils.random import synchronize_rng_states as synchronize_rng_states
 
 __version__: str
