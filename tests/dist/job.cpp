@@ -47,17 +47,22 @@ std::vector<std::string>
 environment_of(const JobOptions& options, int rank, std::uint16_t port) {
   auto variables = inherited_environment();
   const std::string world = std::to_string(options.world_size);
-  variables["RANK"] = variables["LOCAL_RANK"] = std::to_string(rank);
-  variables["WORLD_SIZE"] = variables["LOCAL_WORLD_SIZE"] = world;
-  variables["MASTER_ADDR"] = "127.0.0.1";
-  variables["MASTER_PORT"] = std::to_string(port);
-  variables["OMP_NUM_THREADS"] = "1";
-  variables["ACCELERATE_USE_CPU"] = "true";
-  variables["TORCH_CPP_LOG_LEVEL"] = "ERROR";
+  const auto set = [&](const char* name, std::string value) {
+    variables.insert_or_assign(name, std::move(value));
+  };
+  set("RANK", std::to_string(rank));
+  set("LOCAL_RANK", std::to_string(rank));
+  set("WORLD_SIZE", world);
+  set("LOCAL_WORLD_SIZE", world);
+  set("MASTER_ADDR", "127.0.0.1");
+  set("MASTER_PORT", std::to_string(port));
+  set("OMP_NUM_THREADS", "1");
+  set("ACCELERATE_USE_CPU", "true");
+  set("TORCH_CPP_LOG_LEVEL", "ERROR");
   if (rank == 0 && options.inherit_socket) {
-    variables["ACCELERATE_LAUNCHER"] = "test";
-    variables["ACCELERATE_STORE_FD"] = std::to_string(kStoreFd);
-    variables["ACCELERATE_STORE_PORT"] = std::to_string(port);
+    set("ACCELERATE_LAUNCHER", "test");
+    set("ACCELERATE_STORE_FD", std::to_string(kStoreFd));
+    set("ACCELERATE_STORE_PORT", std::to_string(port));
   }
   if (const auto own = options.environment.find(rank);
       own != options.environment.end()) {
