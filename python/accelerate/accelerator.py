@@ -389,8 +389,11 @@ class Accelerator(TrainingStep):
         return self.unwrap_model(model).state_dict()
 
     def end_training(self) -> None:
-        """Waits for everyone and leaves the group. Collective. Left out, the group goes with the process."""
-        if self.use_distributed:
+        """Waits for everyone and leaves the group. Collective. Left out, the group goes with the process.
+
+        A second call does nothing.
+        """
+        if self.use_distributed and torch.distributed.is_initialized():
             self.wait_for_everyone()
             self._partial.destroy_process_group()
 

@@ -127,9 +127,7 @@ class Preparation(JobPlace):
             ConfigError: when it has stepped before its model was prepared and processes now differ.
         """
         if isinstance(optimizer, AcceleratedOptimizer):
-            if not any(known is optimizer for known in self._optimizers):
-                self._optimizers.append(optimizer)
-            return optimizer
+            return _registered(self._optimizers, optimizer)
         for known in self._optimizers:
             if known.optimizer is optimizer:
                 return known
@@ -182,9 +180,7 @@ class Preparation(JobPlace):
             `AcceleratedScheduler`: the handle to step with.
         """
         if isinstance(scheduler, AcceleratedScheduler):
-            if not any(known is scheduler for known in self._schedulers):
-                self._schedulers.append(scheduler)
-            return scheduler
+            return _registered(self._schedulers, scheduler)
         for known in self._schedulers:
             if known.scheduler is scheduler:
                 return known
@@ -225,9 +221,7 @@ class Preparation(JobPlace):
         if slice_fn_for_dispatch is not None:
             raise ConfigError("[accelerator.prepare] slice_fn_for_dispatch is not supported yet; leave it out")
         if is_prepared(data_loader):
-            if not any(known is data_loader for known in self._dataloaders):
-                self._dataloaders.append(data_loader)
-            return data_loader
+            return _registered(self._dataloaders, data_loader)
         moves = self.device_placement if device_placement is None else device_placement
         config = self.dataloader_config
         prepared = prepare_data_loader(
@@ -292,3 +286,10 @@ def _is_scheduler(one):
         return True
     # Schedulers that derive from nothing have these two and an optimiser.
     return hasattr(one, "optimizer") and callable(getattr(one, "step", None)) and hasattr(one, "state_dict")
+
+
+def _registered(registry, prepared):
+    """What another Accelerator has prepared is known to this one from now on."""
+    if not any(known is prepared for known in registry):
+        registry.append(prepared)
+    return prepared

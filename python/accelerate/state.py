@@ -14,6 +14,7 @@ import torch
 from . import _native
 from .errors import ConfigError
 from .utils.dataclasses import DistributedType
+from .utils.environment import parse_flag_from_env
 
 if TYPE_CHECKING:
     from ._native import GradientState as NativeGradientState
@@ -104,7 +105,7 @@ class PartialState:
         self.process_index = process.global_rank
         self.local_process_index = process.local_rank
         self.backend = torch.distributed.get_backend() if process.world_size > 1 else None
-        self.debug = os.environ.get("ACCELERATE_DEBUG_MODE", "false").lower() in ("1", "true", "yes", "on")
+        self.debug = parse_flag_from_env("ACCELERATE_DEBUG_MODE")
         self.distributed_type = _distributed_type(process.world_size, self.device)
         if backend is not None and self.backend not in (None, backend):
             raise ConfigError(f"[state] backend '{backend}' was asked for, but this job uses '{self.backend}'")
@@ -326,7 +327,7 @@ class AcceleratorState:
         for name in list(kwargs):
             if kwargs[name] is None and name.endswith("plugin"):
                 del kwargs[name]
-        partial = PartialState(cpu=cpu or _flag("ACCELERATE_USE_CPU"), **kwargs)
+        partial = PartialState(cpu=cpu, **kwargs)
         if self.initialized:
             if mixed_precision is not None and mixed_precision != self._mixed_precision:
                 raise ConfigError(
@@ -371,15 +372,6 @@ class AcceleratorState:
     def deepspeed_plugin(self) -> None:
         """None: DeepSpeed is not supported yet. Scripts ask before they use it."""
         return None
-
-
-def _flag(name):
-    text = os.environ.get(name, "").lower()
-    if text in ("", "0", "n", "no", "f", "false", "off"):
-        return False
-    if text in ("1", "y", "yes", "t", "true", "on"):
-        return True
-    raise ConfigError(f"[state] {name}='{os.environ[name]}', expected true or false")
 
 
 class GradientState:

@@ -373,3 +373,31 @@ def test_a_closure_runs_and_its_value_comes_back():
 
     assert optimizer.step(closure) is losses[0]
     assert len(losses) > 1 and losses[-1] < losses[0] / 10
+
+
+FULL_DISK = """
+import os, resource, signal, sys
+import torch
+from accelerate import Accelerator, CheckpointError
+accelerator = Accelerator()
+path = sys.argv[1]
+accelerator.save({"old": 1}, path)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+for safe in (False, True):
+    try:
+        accelerator.save({"weight": torch.ones(100000)}, path, safe_serialization=safe)
+    except CheckpointError as error:
+        assert path in str(error) and "File too large" in str(error), error
+    else:
+        raise AssertionError("must fail")
+assert torch.load(path) == {"old": 1}
+assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
+"""
+
+
+def test_a_full_disk_is_named_and_keeps_the_old_file(launch, tmp_path):
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    done = launch(FULL_DISK, 1, folder / "weights.bin")
+    assert done.returncode == 0, done.stderr

@@ -91,6 +91,7 @@ assert accelerator.on_process(lambda: r, process_index=1)() == (1 if r == 1 else
 assert accelerator.on_main_process(lambda: "x")() == ("x" if r == 0 else None)
 accelerator.wait_for_everyone()
 accelerator.end_training()
+accelerator.end_training()  # a second call does nothing
 """,
         num_processes,
     )

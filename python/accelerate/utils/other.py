@@ -96,28 +96,31 @@ def clean_state_dict_for_safetensors(state_dict: Mapping[str, Any]) -> dict[str,
 
 @contextlib.contextmanager
 def _replacing(path):
-    """Yields the path of a new file beside `path` that takes its place when the block ends without an error.
+    """Yields a new file beside `path` that takes its place when the block ends without an error.
 
     So whoever reads `path` finds the old content or the new one, after a crash too.
     """
     folder, name = os.path.split(os.path.abspath(path))
+    temporary = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
-    except OSError as error:
-        raise CheckpointError(f"[save] '{path}' cannot be written: {error.strerror} ({error.errno})") from error
-    try:
-        umask = os.umask(0)
-        os.umask(umask)
-        os.fchmod(handle, 0o666 & ~umask)  # mkstemp's 0600 would keep colleagues out
-        yield temporary
-        os.fsync(handle)
+        with open(handle, "wb") as file:
+            umask = os.umask(0)
+            os.umask(umask)
+            os.fchmod(handle, 0o666 & ~umask)  # mkstemp's 0600 would keep colleagues out
+            yield file
+            file.flush()
+            os.fsync(handle)
         os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+    except BaseException as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        # torch reports a full disk as an error of its archive, with the reason behind it.
+        reason = error if isinstance(error, OSError) else error.__context__
+        if isinstance(reason, OSError):
+            raise CheckpointError(f"[save] '{path}' cannot be written: {reason.strerror} ({reason.errno})") from error
         raise
-    finally:
-        os.close(handle)
 
 
 def _write_safetensors(obj, target):
@@ -129,11 +132,7 @@ def _write_safetensors(obj, target):
             "safe_serialization=False"
         )
     tensors = clean_state_dict_for_safetensors(obj)
-    if hasattr(target, "write"):
-        target.write(safetensors.save(tensors, metadata={"format": "pt"}))
-        return
-    with open(target, "wb") as file:
-        file.write(safetensors.save(tensors, metadata={"format": "pt"}))
+    target.write(safetensors.save(tensors, metadata={"format": "pt"}))
 
 
 def save(obj: Any, f: Any, save_on_each_node: bool = False, safe_serialization: bool = False) -> None:
@@ -156,8 +155,8 @@ def save(obj: Any, f: Any, save_on_each_node: bool = False, safe_serialization: 
     if hasattr(f, "write"):
         write(obj, f)
         return
-    with _replacing(f) as temporary:
-        write(obj, temporary)
+    with _replacing(f) as file:
+        write(obj, file)
 
 
 def load(f: Any, map_location: Any = None, **kwargs: Any) -> Any:
