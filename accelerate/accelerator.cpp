@@ -2,6 +2,7 @@
 // was prepared.
 #include "accelerate/accelerator.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include "accelerate/comm/trigger.h"
@@ -79,13 +80,15 @@ struct Accelerator::Impl {
         state(ProcessState::initialize({.cpu = given.cpu})),
         group(join_group(state, given)),
         gradients(std::make_shared<GradientState>()),
+        guards(std::make_shared<StepGuards>()),
         registry(
             *group,
             {.device = state.device(),
              .split_batches = given.dataloader.split_batches,
              .even_batches = given.dataloader.even_batches,
              .ddp = given.ddp,
-             .gradient_state = gradients}) {
+             .gradient_state = gradients,
+             .guards = guards}) {
     gradients->set_num_steps(resolve_accumulation(given));
   }
 
@@ -93,6 +96,7 @@ struct Accelerator::Impl {
   const ProcessState& state;
   std::shared_ptr<ProcessGroup> group;
   std::shared_ptr<GradientState> gradients;
+  std::shared_ptr<StepGuards> guards;
   prepare::Registry registry;
   Trigger trigger;
 };
@@ -161,6 +165,17 @@ void Accelerator::backward(
       loss,
       impl_->registry.models(),
       options);
+}
+
+bool Accelerator::optimizer_step_was_skipped() const {
+  const auto optimizers = impl_->registry.optimizers();
+  return std::any_of(optimizers.begin(), optimizers.end(), [](const auto& one) {
+    return one->step_was_skipped();
+  });
+}
+
+void Accelerator::add_step_guard(std::shared_ptr<StepGuard> guard) {
+  impl_->guards->add(std::move(guard));
 }
 
 void Accelerator::wait_for_everyone() const {

@@ -157,6 +157,14 @@ class ACCELERATE_API Accelerator {
   ///   exchange fails.
   void backward(const at::Tensor& loss, const BackwardOptions& options = {});
 
+  /// Whether the last step of any prepared optimiser was left out, on all
+  /// ranks, because a gradient was not finite.
+  [[nodiscard]] bool optimizer_step_was_skipped() const;
+
+  /// From now on `guard` is asked before each step of every prepared optimiser,
+  /// after those added before it. Add it on all ranks.
+  void add_step_guard(std::shared_ptr<StepGuard> guard);
+
   /// Scales the gradients so that their norm is at most `options.max_norm`.
   /// Call it between backward() and the step of the optimiser.
   /// @return the norm before, see step::clip_grad_norm()

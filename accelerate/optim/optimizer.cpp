@@ -34,6 +34,10 @@ bool Optimizer::is_accumulating() const {
   return false;
 }
 
+bool Optimizer::step_was_skipped() const {
+  return false;
+}
+
 const std::vector<double>& Optimizer::initial_learning_rates() {
   // A group added since the last call still has the rate it was made with.
   for (std::size_t group = initial_learning_rates_.size(); group < num_groups();

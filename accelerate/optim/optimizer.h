@@ -33,6 +33,10 @@ class ACCELERATE_API Optimizer {
   /// micro-batches are being added. A schedule over this optimiser waits then.
   [[nodiscard]] virtual bool is_accumulating() const;
 
+  /// True when the last step that was due was left out, because a gradient was
+  /// not finite. A schedule over this optimiser waits then.
+  [[nodiscard]] virtual bool step_was_skipped() const;
+
   [[nodiscard]] virtual std::size_t num_groups() const = 0;
   /// @throws ConfigError when there is no such group.
   [[nodiscard]] virtual double learning_rate(std::size_t group = 0) const = 0;

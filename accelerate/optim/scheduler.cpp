@@ -41,6 +41,7 @@ struct Scheduler::State {
     ScheduleStepState now = rule;
     now.sync_gradients = !optimizer->is_accumulating() &&
         (gradients == nullptr || gradients->sync_gradients());
+    now.any_optimizer_skipped = optimizer->step_was_skipped();
     return schedule_steps(now);
   }
 

@@ -29,7 +29,8 @@ class ACCELERATE_API Scheduler {
 
   /// Binds an unbound schedule.
   /// @param rule how many steps of the schedule each step() makes, see
-  ///   schedule_steps(); sync_gradients is asked of the optimiser
+  ///   schedule_steps(); sync_gradients and any_optimizer_skipped are asked of
+  ///   the optimiser
   /// @throws ConfigError when it is bound already.
   void bind(
       std::shared_ptr<Optimizer> optimizer,
@@ -40,7 +41,7 @@ class ACCELERATE_API Scheduler {
   [[nodiscard]] bool is_bound() const;
 
   /// Call it once after each optimizer.step(). Does nothing while gradients
-  /// accumulate.
+  /// accumulate, and after a step that the optimiser skipped.
   /// @throws ConfigError when it is bound to no optimiser.
   void step();
 

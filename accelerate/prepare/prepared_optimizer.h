@@ -29,7 +29,8 @@ class PreparedOptimizer {
       : user_(std::move(user)), engine_(std::move(engine)) {}
 
   /// Updates every parameter that has a gradient. Does nothing while gradients
-  /// accumulate.
+  /// accumulate; may be skipped, see step_was_skipped().
+  /// Collective: in fp16, and with other guards of the step.
   void step() const {
     engine_->step();
   }
@@ -39,6 +40,12 @@ class PreparedOptimizer {
   /// accumulate.
   void zero_grad() const {
     engine_->zero_grad();
+  }
+
+  /// Whether the last step was left out, on all ranks, because a gradient was
+  /// not finite.
+  [[nodiscard]] bool step_was_skipped() const {
+    return engine_->step_was_skipped();
   }
 
   [[nodiscard]] double learning_rate(std::size_t group = 0) const {

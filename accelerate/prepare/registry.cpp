@@ -8,7 +8,6 @@
 
 #include "accelerate/comm/collectives.h"
 #include "accelerate/error.h"
-#include "accelerate/optim/accumulating_optimizer.h"
 
 namespace accelerate::prepare {
 namespace {
@@ -80,8 +79,8 @@ std::shared_ptr<Optimizer> Registry::adopt_optimizer(
       "that preparing the model may have replaced; prepare model and optimiser "
       "together, before the first step");
   check_parameters(*optimizer, models_);
-  optimizers_.push_back(std::make_shared<AccumulatingOptimizer>(
-      std::move(optimizer), options_.gradient_state));
+  optimizers_.push_back(std::make_shared<GatedOptimizer>(
+      std::move(optimizer), options_.gradient_state, options_.guards));
   return optimizers_.back();
 }
 

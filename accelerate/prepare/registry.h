@@ -12,7 +12,7 @@
 #include "accelerate/comm/gradient_reducer.h"
 #include "accelerate/comm/process_group.h"
 #include "accelerate/data/loader.h"
-#include "accelerate/optim/optimizer.h"
+#include "accelerate/optim/gated_optimizer.h"
 #include "accelerate/optim/scheduler.h"
 #include "accelerate/prepare/model_core.h"
 #include "accelerate/state/gradient_state.h"
@@ -28,6 +28,8 @@ struct RegistryOptions {
   /// gradients accumulate. Never null.
   std::shared_ptr<GradientState> gradient_state =
       std::make_shared<GradientState>();
+  /// Asked before each step of an optimiser. Never null.
+  std::shared_ptr<StepGuards> guards = std::make_shared<StepGuards>();
 };
 
 /// Adopts the user's objects. Preparing the same object again gives what was
@@ -43,14 +45,15 @@ class ACCELERATE_API Registry {
       ModelTensors tensors,
       Placement placement);
 
-  /// @return the optimiser, which waits while gradients accumulate
+  /// @return the optimiser, which waits while gradients accumulate and leaves
+  ///   out the steps that a guard forbids
   /// @throws ConfigError when a parameter belongs to no adopted model, or when
   ///   the optimiser has already stepped.
   std::shared_ptr<Optimizer> adopt_optimizer(
       std::shared_ptr<Optimizer> optimizer);
 
   /// Binds an unbound schedule to the one optimiser beside it. Bound or not,
-  /// it waits from now on while gradients accumulate.
+  /// it waits from now on while gradients accumulate and after skipped steps.
   /// @throws ConfigError when the schedule is unbound and there is not exactly
   ///   one.
   void adopt_scheduler(
@@ -64,6 +67,10 @@ class ACCELERATE_API Registry {
   [[nodiscard]] std::span<const std::shared_ptr<ModelCore>> models() const {
     return models_;
   }
+  [[nodiscard]] std::span<const std::shared_ptr<GatedOptimizer>> optimizers()
+      const {
+    return optimizers_;
+  }
 
   /// Forgets everything; handles stay valid.
   void clear();
@@ -72,7 +79,7 @@ class ACCELERATE_API Registry {
   ProcessGroup group_;
   RegistryOptions options_;
   std::vector<std::shared_ptr<ModelCore>> models_;
-  std::vector<std::shared_ptr<Optimizer>> optimizers_;
+  std::vector<std::shared_ptr<GatedOptimizer>> optimizers_;
 };
 
 } // namespace accelerate::prepare

@@ -1,5 +1,5 @@
-// tests/unit/optim/accumulating_optimizer_test.cpp
-#include "accelerate/optim/accumulating_optimizer.h"
+// tests/unit/optim/gated_optimizer_test.cpp
+#include "accelerate/optim/gated_optimizer.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,23 @@
 namespace accelerate::optim {
 namespace {
 
-class Accumulating : public testing::Test {
+/// Forbids steps while it is closed.
+class Barrier : public StepGuard {
+ public:
+  StepVerdict before_step(const StepRequest& request) override {
+    num_parameters = request.parameters.size();
+    return is_closed ? StepVerdict::kSkip : StepVerdict::kStep;
+  }
+  void after_zero_grad(std::size_t /*optimizer*/) override {
+    ++times_cleared;
+  }
+
+  bool is_closed = false;
+  std::size_t num_parameters = 0;
+  int times_cleared = 0;
+};
+
+class Gated : public testing::Test {
  protected:
   void give_gradient() {
     weight_.mutable_grad() = at::ones({1});
@@ -23,14 +39,16 @@ class Accumulating : public testing::Test {
 
   at::Tensor weight_ = at::full({1}, 10.0).requires_grad_();
   std::shared_ptr<GradientState> gradients_ = std::make_shared<GradientState>();
-  AccumulatingOptimizer optimizer_{
+  std::shared_ptr<StepGuards> guards_ = std::make_shared<StepGuards>();
+  GatedOptimizer optimizer_{
       std::make_shared<SGD>(
           std::vector<at::Tensor>{weight_},
           SGDOptions{.lr = 1}),
-      gradients_};
+      gradients_,
+      guards_};
 };
 
-TEST_F(Accumulating, OptimiserWaitsUntilGradientsSynchronise) {
+TEST_F(Gated, OptimiserWaitsUntilGradientsSynchronise) {
   give_gradient();
   gradients_->set_sync_gradients(false);
   optimizer_.step();
@@ -49,7 +67,7 @@ TEST_F(Accumulating, OptimiserWaitsUntilGradientsSynchronise) {
   EXPECT_TRUE(optimizer_.has_stepped());
 }
 
-TEST_F(Accumulating, OptimiserIsOtherwiseTheOneInside) {
+TEST_F(Gated, OptimiserIsOtherwiseTheOneInside) {
   EXPECT_EQ(optimizer_.num_groups(), 1U);
   EXPECT_TRUE(optimizer_.parameters()[0].is_same(weight_));
   EXPECT_EQ(optimizer_.initial_learning_rates(), std::vector<double>{1});
@@ -58,7 +76,7 @@ TEST_F(Accumulating, OptimiserIsOtherwiseTheOneInside) {
   EXPECT_EQ(optimizer_.initial_learning_rates(), std::vector<double>{1});
 }
 
-TEST_F(Accumulating, ScheduleOverItWaitsAsWell) {
+TEST_F(Gated, ScheduleOverItWaitsAsWell) {
   Scheduler schedule =
       get_scheduler("linear", optimizer_, {.num_training_steps = 4});
   gradients_->set_sync_gradients(false);
@@ -67,6 +85,36 @@ TEST_F(Accumulating, ScheduleOverItWaitsAsWell) {
   gradients_->set_sync_gradients(true);
   schedule.step();
   EXPECT_EQ(optimizer_.learning_rate(), 0.75);
+  EXPECT_EQ(schedule.step_count(), 1);
+}
+
+TEST_F(Gated, ForbiddenStepsAreLeftOutAndTheScheduleWaits) {
+  const auto barrier = std::make_shared<Barrier>();
+  guards_->add(barrier);
+  Scheduler schedule =
+      get_scheduler("linear", optimizer_, {.num_training_steps = 4});
+  barrier->is_closed = true;
+  give_gradient();
+  optimizer_.step();
+  schedule.step();
+  EXPECT_TRUE(optimizer_.step_was_skipped());
+  EXPECT_EQ(barrier->num_parameters, 1U);
+  EXPECT_EQ(weight(), 10);
+  EXPECT_EQ(schedule.step_count(), 0);
+
+  gradients_->set_sync_gradients(false);
+  optimizer_.zero_grad();
+  EXPECT_EQ(barrier->times_cleared, 0);
+  gradients_->set_sync_gradients(true);
+  optimizer_.zero_grad();
+  EXPECT_EQ(barrier->times_cleared, 1);
+
+  barrier->is_closed = false;
+  give_gradient();
+  optimizer_.step();
+  schedule.step();
+  EXPECT_FALSE(optimizer_.step_was_skipped());
+  EXPECT_EQ(weight(), 9);
   EXPECT_EQ(schedule.step_count(), 1);
 }
 
