@@ -11,11 +11,16 @@ from ..utils.environment import parse_flag_from_env
 from ..utils.versions import is_torch_version
 
 
+def _memory_of_a_cpu() -> int:
+    """Bytes in use on an accelerator where there is none: 0."""
+    return 0
+
+
 def get_backend() -> tuple[str, int, Callable[[], int]]:
     """The kind of device tests run on, how many there are, and what gives the bytes in use on the current one."""
     if imports.is_cuda_available():
         return "cuda", torch.cuda.device_count(), torch.cuda.memory_allocated
-    return "cpu", 1, lambda: 0
+    return "cpu", 1, _memory_of_a_cpu
 
 
 torch_device, device_count, memory_allocated_func = get_backend()
