@@ -19,12 +19,13 @@ namespace {
 
 /// The memory of a contiguous tensor, whatever its dtype: gather and broadcast
 /// only move bytes, so they take dtypes that a backend does not know. Keeps the
-/// memory alive: a backend goes on using it after a transfer was broken off.
+/// memory alive, not the tensor: a backend goes on using it after a transfer was
+/// broken off.
 at::Tensor as_bytes(const at::Tensor& tensor) {
   return at::from_blob(
       tensor.data_ptr(),
       {static_cast<std::int64_t>(tensor.nbytes())},
-      [tensor](void*) {},
+      [memory = tensor.storage()](void*) {},
       tensor.options().dtype(at::kByte).requires_grad(false));
 }
 

@@ -25,6 +25,14 @@ using GroupPtr = c10::intrusive_ptr<c10d::ProcessGroup>;
 /// first broadcast of a model.
 constexpr std::size_t kBroadcastBucketBytes = 250 * 1024 * 1024;
 
+/// The same memory without the tensor itself. Threads of a backend let go of it
+/// some time after the transfer; were that the last owner of a tensor that
+/// Python has seen, they would wait for Python's lock, which a thread that waits
+/// for the backend may hold, or which no one gives any more at the exit.
+at::Tensor same_memory(const at::Tensor& tensor) {
+  return tensor.detach();
+}
+
 class C10dTransport : public Transport {
  public:
   C10dTransport(GroupPtr group, std::shared_ptr<Watch> watch)
@@ -58,8 +66,8 @@ class C10dTransport : public Transport {
   }
 
   void all_gather(const at::Tensor& output, const at::Tensor& input) override {
-    at::Tensor target = output;
-    at::Tensor source = input;
+    at::Tensor target = same_memory(output);
+    at::Tensor source = same_memory(input);
     // The group's own function has another name in each version.
     wait(
         group_->getBackend(source.device().type())
@@ -68,7 +76,7 @@ class C10dTransport : public Transport {
   }
 
   void all_reduce(const at::Tensor& tensor, Reduction reduction) override {
-    std::vector<at::Tensor> tensors{tensor};
+    std::vector<at::Tensor> tensors{same_memory(tensor)};
     c10d::AllreduceOptions options;
     options.reduceOp = reduction == Reduction::kMax ? c10d::ReduceOp::MAX
                                                     : c10d::ReduceOp::SUM;
@@ -76,7 +84,7 @@ class C10dTransport : public Transport {
   }
 
   void broadcast(const at::Tensor& tensor, int from_rank) override {
-    std::vector<at::Tensor> tensors{tensor};
+    std::vector<at::Tensor> tensors{same_memory(tensor)};
     c10d::BroadcastOptions options;
     options.rootRank = from_rank;
     wait(group_->broadcast(tensors, options), tensor);

@@ -33,7 +33,7 @@ void bind_group(py::module_& module) {
       ReleaseLock(),
       "The store of this job, in which its processes find each other. "
       "Collective.");
-  py::class_<ProcessGroup>(
+  py::class_<ProcessGroup, std::unique_ptr<ProcessGroup, UnlockedDelete>>(
       module, "ProcessGroup", "The processes that exchange tensors.")
       .def(py::init<>(), "A group of this process alone.")
       .def_static(

@@ -52,10 +52,12 @@ void bind_prepare(py::module_& module) {
                       const NamedTensors& buffers,
                       const ProcessGroup& group,
                       const DistributedDataParallelOptions& options) {
-            return std::make_shared<ModelCore>(
-                ModelTensors{to_named(parameters), to_named(buffers)},
-                group,
-                options);
+            return std::shared_ptr<ModelCore>(
+                new ModelCore(
+                    ModelTensors{to_named(parameters), to_named(buffers)},
+                    group,
+                    options),
+                UnlockedDelete());
           }),
           py::arg("parameters"),
           py::arg("buffers"),

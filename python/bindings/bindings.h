@@ -4,6 +4,8 @@
 // block, and calls it.
 #pragma once
 
+#include <optional>
+
 #include <torch/csrc/utils/pybind.h>
 
 namespace accelerate::python {
@@ -18,5 +20,18 @@ void bind_step(py::module_& module);
 
 /// For calls that may block or run other people's Python code on other threads.
 using ReleaseLock = py::call_guard<py::gil_scoped_release>;
+
+/// Deletes what may own a process group. The end of a group waits for its
+/// threads, and they may want the lock to let go of a tensor.
+struct UnlockedDelete {
+  template <typename T>
+  void operator()(T* object) const {
+    std::optional<py::gil_scoped_release> unlocked;
+    if (PyGILState_Check() == 1) {
+      unlocked.emplace();
+    }
+    delete object;
+  }
+};
 
 } // namespace accelerate::python

@@ -184,3 +184,22 @@ assert not torch.distributed.is_initialized()
         2,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_exit_right_after_a_collective(launch):
+    """A thread of the backend that needs Python's lock for its last tensor would hang here, or abort the process."""
+    done = launch(
+        """
+import sys
+import torch
+from accelerate.state import PartialState
+from accelerate.utils import broadcast, reduce
+PartialState()
+sys.setswitchinterval(100)  # seconds: nobody else gets the lock from a thread that computes
+for _ in range(200):
+    broadcast(torch.rand(1000))
+    reduce(torch.rand(1000))
+""",
+        3,
+    )
+    assert done.returncode == 0, done.stderr
