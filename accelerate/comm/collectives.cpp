@@ -19,8 +19,8 @@ namespace {
 
 /// The memory of a contiguous tensor, whatever its dtype: gather and broadcast
 /// only move bytes, so they take dtypes that a backend does not know. Keeps the
-/// memory alive, not the tensor: a backend goes on using it after a transfer was
-/// broken off.
+/// memory alive, not the tensor: a backend goes on using it after a transfer
+/// was broken off.
 at::Tensor as_bytes(const at::Tensor& tensor) {
   return at::from_blob(
       tensor.data_ptr(),

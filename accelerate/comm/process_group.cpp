@@ -27,8 +27,8 @@ constexpr std::size_t kBroadcastBucketBytes = 250 * 1024 * 1024;
 
 /// The same memory without the tensor itself. Threads of a backend let go of it
 /// some time after the transfer; were that the last owner of a tensor that
-/// Python has seen, they would wait for Python's lock, which a thread that waits
-/// for the backend may hold, or which no one gives any more at the exit.
+/// Python has seen, they would wait for Python's lock, which a thread that
+/// waits for the backend may hold, or which no one gives any more at the exit.
 at::Tensor same_memory(const at::Tensor& tensor) {
   return tensor.detach();
 }
