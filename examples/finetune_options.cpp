@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include <iostream>
 #include <map>
 
+#include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
 namespace examples {
@@ -91,6 +93,7 @@ int FinetuneOptions::finish(
   if (accelerator.is_main_process()) {
     std::cout << std::fixed << std::setprecision(3) << "\n  accuracy        "
               << accuracy << '\n'
+              << "  training loss   " << report.loss << '\n'
               << std::setprecision(1) << "  samples/s       "
               << report.samples_per_second << "   (all "
               << accelerator.num_processes() << " ranks)\n"
@@ -106,6 +109,7 @@ int FinetuneOptions::finish(
                           << report.samples_per_second
                           << ", \"peak_megabytes\": " << report.peak_megabytes
                           << ", \"seconds\": " << report.seconds
+                          << ", \"loss\": " << report.loss
                           << ", \"steps\": " << steps << "}\n";
     }
   }
@@ -117,21 +121,30 @@ int FinetuneOptions::finish(
   return 0;
 }
 
-Stopwatch::Stopwatch() : start_(now_seconds()) {}
+TrainingMeter::TrainingMeter(std::int64_t total_steps)
+    : start_(now_seconds()), total_steps_(total_steps) {}
 
-Report Stopwatch::stop(
-    const accelerate::Accelerator& accelerator,
-    std::int64_t samples) const {
+void TrainingMeter::add(std::int64_t samples, const at::Tensor& loss) {
+  samples_ += samples;
+  if (++steps_ > total_steps_ - std::max<std::int64_t>(1, total_steps_ / 10)) {
+    last_losses_.push_back(loss.detach().to(at::kDouble));
+  }
+}
+
+Report TrainingMeter::stop(const accelerate::Accelerator& accelerator) const {
   using accelerate::Reduction;
-  const at::Tensor total = accelerator.reduce(
-      at::tensor({static_cast<double>(samples)}), Reduction::kSum);
   const at::Tensor largest = accelerator.reduce(
       at::tensor({now_seconds() - start_, peak_megabytes_of_this_process()}),
       Reduction::kMax);
+  const at::Tensor total = accelerator.reduce(
+      at::tensor({static_cast<double>(samples_)}), Reduction::kSum);
+  const at::Tensor loss =
+      accelerator.reduce(at::stack(last_losses_).mean(), Reduction::kMean);
   Report report;
   report.seconds = largest[0].item<double>();
   report.peak_megabytes = largest[1].item<double>();
   report.samples_per_second = total.item<double>() / report.seconds;
+  report.loss = loss.item<double>();
   return report;
 }
 

@@ -1,9 +1,10 @@
-// examples/finetune_options.h: command line, stop-watch and report of
-// finetune_reviews, kept apart so that the loop reads by itself.
+// examples/finetune_options.h: command line, measurements and report
+// of finetune_reviews, kept apart so that the loop reads by itself.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <accelerate/accelerate.h>
 
@@ -14,6 +15,7 @@ struct Report {
   double seconds = 0;
   double samples_per_second = 0;
   double peak_megabytes = 0; ///< resident memory, the largest of all ranks
+  double loss = 0; ///< of training, the mean of the last tenth of the steps
 };
 
 struct FinetuneOptions {
@@ -43,16 +45,26 @@ struct FinetuneOptions {
 };
 
 /// Measures the training loop of all ranks.
-class Stopwatch {
+class TrainingMeter {
  public:
-  Stopwatch();
-  /// Collective. @param samples trained on this rank
-  [[nodiscard]] Report stop(
-      const accelerate::Accelerator& accelerator,
-      std::int64_t samples) const;
+  explicit TrainingMeter(std::int64_t total_steps);
+  /// One step of this rank. @param loss keeps no graph alive
+  void add(std::int64_t samples, const at::Tensor& loss);
+  [[nodiscard]] std::int64_t steps() const {
+    return steps_;
+  }
+  [[nodiscard]] bool is_done() const {
+    return steps_ >= total_steps_;
+  }
+  /// Collective.
+  [[nodiscard]] Report stop(const accelerate::Accelerator& accelerator) const;
 
  private:
   double start_;
+  std::int64_t total_steps_;
+  std::int64_t steps_ = 0;
+  std::int64_t samples_ = 0;
+  std::vector<at::Tensor> last_losses_;
 };
 
 } // namespace examples
