@@ -49,22 +49,28 @@ int parse_num_processes(const std::string& text) {
   return *number;
 }
 
+std::string parse_precision(const std::string& text) {
+  if (text != "no" && text != "fp16" && text != "bf16") {
+    throw CLI::ValidationError(concat(
+        "--mixed_precision ",
+        text,
+        text == "fp8" ? " is not supported yet" : " is no precision",
+        ", expected no, fp16 or bf16"));
+  }
+  return text;
+}
+
 /// A flag of the original of which only the value that asks for what happens
 /// anyway is supported.
 struct FixedFlag {
   const char* name;
   const char* other_spelling;
   std::string only_value;
-  /// Set for the ranks when the flag is given; empty: none.
-  std::string variable;
   const char* description;
 };
 
-void add_fixed_flag(
-    CLI::App& command,
-    LaunchOptions& options,
-    const FixedFlag& flag) {
-  const auto accept = [&options, flag](const std::string& text) {
+void add_fixed_flag(CLI::App& command, const FixedFlag& flag) {
+  const auto accept = [flag](const std::string& text) {
     if (text != flag.only_value) {
       throw CLI::ValidationError(concat(
           flag.name,
@@ -72,9 +78,6 @@ void add_fixed_flag(
           text,
           " is not supported yet, expected ",
           flag.only_value));
-    }
-    if (!flag.variable.empty()) {
-      options.environment[flag.variable] = flag.only_value;
     }
   };
   command
@@ -102,24 +105,27 @@ void add_flags(CLI::App& command, LaunchOptions& options) {
       "-m,--module",
       [&options] { options.kind = ProgramKind::kPythonModule; },
       "PROGRAM is a Python module, run as by python -m");
+  command
+      .add_option_function<std::string>(
+          "--mixed_precision,--mixed-precision",
+          [&options](const std::string& text) {
+            options.environment["ACCELERATE_MIXED_PRECISION"] =
+                parse_precision(text);
+          },
+          "Arithmetic of models that the program prepares: no, fp16\n"
+          "or bf16 (sets ACCELERATE_MIXED_PRECISION)")
+      ->type_name("PRECISION");
   const FixedFlag fixed_flags[] = {
       {"--num_machines",
        "--num-machines",
        "1",
-       "",
        "Several machines are not supported yet"},
-      {"--mixed_precision",
-       "--mixed-precision",
-       "no",
-       "ACCELERATE_MIXED_PRECISION",
-       "Other precisions are not supported yet"},
       {"--dynamo_backend",
        "--dynamo-backend",
        "no",
-       "",
        "Compiling is not supported yet"}};
   for (const FixedFlag& flag : fixed_flags) {
-    add_fixed_flag(command, options, flag);
+    add_fixed_flag(command, flag);
   }
 }
 

@@ -59,8 +59,10 @@ TEST(CommandLine, ExplainsMistakesInOneLine) {
       {{"launch", "--num_processes", "train.py"},
        "--num_processes train.py: expected a number from 1 to 1024, then the "
        "program"},
-      {{"launch", "--mixed_precision", "fp16", "x"},
-       "--mixed_precision fp16 is not supported yet, expected no"},
+      {{"launch", "--mixed_precision", "fp8", "x"},
+       "--mixed_precision fp8 is not supported yet, expected no, fp16 or bf16"},
+      {{"launch", "--mixed_precision", "half", "x"},
+       "--mixed_precision half is no precision, expected no, fp16 or bf16"},
       {{"launch", "--num-machines=2", "x"}, "--num_machines 2 is not"},
       {{"launch", "--dynamo_backend", "inductor", "x"}, "--dynamo_backend"},
       {{"--gpu_ids"}, "accelerate: unknown flag '--gpu_ids'"},
@@ -154,7 +156,7 @@ TEST(CommandLine, AcceptsFlagsThatAskForWhatHappensAnyway) {
        .args =
            {"launch",
             "--mixed_precision",
-            "no",
+            "bf16",
             "--num_machines=1",
             "--dynamo-backend",
             "no",
@@ -162,7 +164,7 @@ TEST(CommandLine, AcceptsFlagsThatAskForWhatHappensAnyway) {
             "env=ACCELERATE_MIXED_PRECISION"},
        .world_size = 1,
        .env = {{"ACCELERATE_MIXED_PRECISION", "fp16"}}});
-  EXPECT_EQ(result.ranks[0].out, "ACCELERATE_MIXED_PRECISION=no\n");
+  EXPECT_EQ(result.ranks[0].out, "ACCELERATE_MIXED_PRECISION=bf16\n");
 }
 
 /// Runs `accelerate launch flags… words…` with a `python3` in PATH that prints
