@@ -2,9 +2,11 @@
 // pretrained classifier on reviews, and where it goes.
 //
 // usage: model_step_bench MODEL_FOLDER bert_logits.safetensors STEPS
-// Prints one JSON line. Its twin is benchmarks/reference/model_step.py.
+// [bf16|fp16] Prints one JSON line. Its twin is
+// benchmarks/reference/model_step.py.
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/arange.h>
 
 #include <sys/resource.h>
@@ -13,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <string>
 #include <vector>
 
 #include "accelerate/io/safetensors.h"
@@ -64,10 +67,15 @@ std::vector<Batch> batches_of(const accelerate::SafetensorsFile& file) {
 } // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: %s MODEL_FOLDER REVIEWS STEPS\n", argv[0]);
+  const std::string precision = argc == 5 ? argv[4] : "no";
+  if (argc < 4 || argc > 5) {
+    std::fprintf(
+        stderr, "usage: %s MODEL_FOLDER REVIEWS STEPS [bf16|fp16]\n", argv[0]);
     return 2;
   }
+  at::autocast::set_autocast_enabled(at::kCPU, precision != "no");
+  at::autocast::set_autocast_dtype(
+      at::kCPU, precision == "fp16" ? at::kHalf : at::kBFloat16);
   at::set_num_threads(1);
   auto net = accelerate::AutoModelForSequenceClassification::from_pretrained(
       argv[1], {.num_labels = 2});

@@ -5,6 +5,7 @@
 #include "accelerate/models/bert_modules_impl.h"
 #include "accelerate/models/classification_loss.h"
 #include "accelerate/models/kernels/dropout.h"
+#include "accelerate/models/kernels/low_precision.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/tanh.h>
@@ -14,6 +15,8 @@ namespace accelerate {
 namespace {
 
 using models::DropoutStream;
+using models::HiddenState;
+using models::LowPrecisionScope;
 using models::PackedLayout;
 
 constexpr std::string_view kWhere = "models.forward";
@@ -118,12 +121,17 @@ DropoutStream BertModelImpl::dropout_stream() const {
                        : DropoutStream::off();
 }
 
-at::Tensor BertModelImpl::encode(
+const at::Tensor& BertModelImpl::first_weight() const {
+  return embeddings_->word->weight;
+}
+
+HiddenState BertModelImpl::encode(
     const Batch& batch,
     const PackedLayout& layout,
-    DropoutStream& stream) const {
-  at::Tensor hidden = embeddings_->forward(
-      packed_tokens(batch, config(), layout), layout, stream);
+    DropoutStream& stream,
+    std::optional<at::ScalarType> low) const {
+  HiddenState hidden = embeddings_->forward(
+      packed_tokens(batch, config(), layout), layout, stream, low);
   for (std::size_t i = 0; i + 1 < layers_.size(); ++i) {
     hidden = layers_[i]->forward(hidden, layout, stream);
   }
@@ -135,24 +143,31 @@ at::Tensor BertModelImpl::pool(const at::Tensor& first) const {
 }
 
 EncoderOutput BertModelImpl::forward(const Batch& batch) {
+  const LowPrecisionScope scope(first_weight());
   const PackedLayout layout = layout_of(batch, config());
   DropoutStream stream = dropout_stream();
-  const at::Tensor hidden =
-      layers_.back()->forward(encode(batch, layout, stream), layout, stream);
-  const at::Tensor padded = unpack(hidden, layout);
-  return {padded, pool(padded.select(1, 0))};
+  const HiddenState hidden = layers_.back()->forward(
+      encode(batch, layout, stream, scope.dtype()), layout, stream);
+  const at::Tensor padded = unpack(hidden.values, layout);
+  const at::Tensor first = padded.select(1, 0);
+  return {padded, pool(scope.dtype() ? first.to(*scope.dtype()) : first)};
 }
 
-at::Tensor BertModelImpl::pooled(const Batch& batch, DropoutStream& stream)
-    const {
+at::Tensor BertModelImpl::pooled(
+    const Batch& batch,
+    DropoutStream& stream,
+    std::optional<at::ScalarType> low) const {
   const PackedLayout layout = layout_of(batch, config());
-  return pool(layers_.back()->forward_first(
-      encode(batch, layout, stream), layout, stream));
+  return pool(
+      layers_.back()
+          ->forward_first(encode(batch, layout, stream, low), layout, stream)
+          .input());
 }
 
 at::Tensor BertModelImpl::pooled(const Batch& batch) {
+  const LowPrecisionScope scope(first_weight());
   DropoutStream stream = dropout_stream();
-  return pooled(batch, stream);
+  return pooled(batch, stream, scope.dtype());
 }
 
 BertForSequenceClassificationImpl::BertForSequenceClassificationImpl(
@@ -166,18 +181,21 @@ BertForSequenceClassificationImpl::BertForSequenceClassificationImpl(
 
 SequenceClassifierOutput BertForSequenceClassificationImpl::forward(
     const Batch& batch) {
+  const LowPrecisionScope scope(bert_->first_weight());
   DropoutStream stream = is_training() ? DropoutStream::from_default_generator()
                                        : DropoutStream::off();
   const double probability =
       config().classifier_dropout.value_or(config().hidden_dropout_prob);
-  const at::Tensor pooled = bert_->pooled(batch, stream);
+  const at::Tensor pooled = bert_->pooled(batch, stream, scope.dtype());
   const at::Tensor logits =
       (*classifier_)(models::dropout(pooled, stream.next(probability)));
   const at::Tensor* labels = batch.find("labels");
   return {
-      labels == nullptr
-          ? at::Tensor()
-          : models::classification_loss(logits, *labels, config().problem_type),
+      labels == nullptr ? at::Tensor()
+                        : models::classification_loss(
+                              scope.dtype() ? logits.to(at::kFloat) : logits,
+                              *labels,
+                              config().problem_type),
       logits};
 }
 

@@ -3,9 +3,15 @@
 // Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for
 // Language Understanding", arXiv:1810.04805. Linear layers, norms and
 // activations run on the real tokens of a batch only, see PackedLayout.
+//
+// With autocast on for the CPU (bfloat16 or half) the products of matrices,
+// attention and GELU take and give 16-bit activations and weights rounded once
+// for each change of them; residuals, LayerNorm, softmax, the loss and all
+// gradients of parameters are float32.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "accelerate/api.h"
@@ -17,6 +23,7 @@ namespace models {
 class DropoutStream;
 struct Dense;
 struct Embeddings;
+struct HiddenState;
 struct Layer;
 struct PackedLayout;
 } // namespace models
@@ -42,13 +49,17 @@ class ACCELERATE_API BertModelImpl : public EncoderModelImpl {
   friend class BertForSequenceClassificationImpl;
 
   /// Everything but the last layer: (T, hidden).
-  [[nodiscard]] at::Tensor encode(
+  /// @param low 16-bit format of the matrix products, if any
+  [[nodiscard]] models::HiddenState encode(
       const Batch& batch,
       const models::PackedLayout& layout,
-      models::DropoutStream& stream) const;
+      models::DropoutStream& stream,
+      std::optional<at::ScalarType> low) const;
   [[nodiscard]] at::Tensor pooled(
       const Batch& batch,
-      models::DropoutStream& stream) const;
+      models::DropoutStream& stream,
+      std::optional<at::ScalarType> low) const;
+  [[nodiscard]] const at::Tensor& first_weight() const;
   [[nodiscard]] at::Tensor pool(const at::Tensor& first) const;
   [[nodiscard]] models::DropoutStream dropout_stream() const;
 

@@ -3,6 +3,8 @@
 
 #include "accelerate/models/kernels/bias_gelu.h"
 #include "accelerate/models/kernels/dropout.h"
+#include "accelerate/models/kernels/low_linear.h"
+#include "accelerate/models/kernels/low_precision.h"
 #include "accelerate/models/kernels/packed_attention.h"
 
 #include <ATen/TensorOperators.h>
@@ -15,6 +17,8 @@
 #include <ATen/ops/relu.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/tanh.h>
+
+#include <array>
 
 namespace accelerate::models {
 namespace {
@@ -45,23 +49,38 @@ at::Tensor without_effect(const at::Tensor& key_bias) {
   return key_bias * 0;
 }
 
+at::Tensor composed_activation(
+    const at::Tensor& x,
+    HiddenActivation activation) {
+  switch (activation) {
+    case HiddenActivation::kGelu:
+      return at::gelu(x);
+    case HiddenActivation::kGeluTanh:
+      return at::gelu(x, "tanh");
+    case HiddenActivation::kRelu:
+      return at::relu(x);
+    case HiddenActivation::kSilu:
+      return at::silu(x);
+    case HiddenActivation::kTanh:
+      break;
+  }
+  return at::tanh(x);
+}
+
+/// (rows, n), dtype of x.
 at::Tensor activate(
     const at::Tensor& x,
     const at::Tensor& bias,
     HiddenActivation activation) {
-  switch (activation) {
-    case HiddenActivation::kGelu:
-      return bias_gelu(x, bias);
-    case HiddenActivation::kGeluTanh:
-      return at::gelu(x + bias, "tanh");
-    case HiddenActivation::kRelu:
-      return at::relu(x + bias);
-    case HiddenActivation::kSilu:
-      return at::silu(x + bias);
-    case HiddenActivation::kTanh:
-      break;
+  if (activation == HiddenActivation::kGelu) {
+    return bias_gelu(x, bias);
   }
-  return at::tanh(x + bias);
+  // Beside a 16-bit x, the float bias makes this float.
+  return composed_activation(x + bias, activation).to(x.scalar_type());
+}
+
+bool is_low_beside(const at::Tensor& x, const at::Tensor& weight) {
+  return has_low_kernels(x) && weight.scalar_type() == at::kFloat;
 }
 
 } // namespace
@@ -72,10 +91,18 @@ Dense::Dense(std::int64_t inputs, std::int64_t outputs) {
 }
 
 at::Tensor Dense::operator()(const at::Tensor& x) const {
+  if (is_low_beside(x, weight)) {
+    return low_linear(x, weight, low_weight_, bias);
+  }
+  low_weight_.release();
   return at::linear(x, weight, bias);
 }
 
 at::Tensor Dense::without_bias(const at::Tensor& x) const {
+  if (is_low_beside(x, weight)) {
+    return low_linear(x, weight, low_weight_, {});
+  }
+  low_weight_.release();
   return at::linear(x, weight);
 }
 
@@ -103,16 +130,18 @@ Embeddings::Embeddings(const BertConfig& config)
   norm = register_module("LayerNorm", std::make_shared<Norm>(config));
 }
 
-at::Tensor Embeddings::forward(
+HiddenState Embeddings::forward(
     const PackedTokens& tokens,
     const PackedLayout& layout,
-    DropoutStream& stream) const {
+    DropoutStream& stream,
+    std::optional<at::ScalarType> low) const {
   const at::Tensor sum = at::embedding(word->weight, tokens.ids, padding_id) +
       at::embedding(type->weight, tokens.types) +
       at::embedding(position->weight, layout.columns);
   const at::Tensor normalized = dropout_add_norm(
       sum, {}, {}, norm->weights(), {/*seed=*/0, /*site=*/0, 0.0});
-  return models::dropout(normalized, stream.next(dropout));
+  const at::Tensor values = models::dropout(normalized, stream.next(dropout));
+  return {values, low ? values.to(*low) : at::Tensor()};
 }
 
 SelfAttention::SelfAttention(const BertConfig& config)
@@ -132,10 +161,11 @@ at::Tensor SelfAttention::forward(
     const PackedLayout& layout,
     DropoutStream& stream) const {
   // One product instead of three.
-  const at::Tensor projected = at::linear(
-      x,
-      at::cat({query->weight, key->weight, value->weight}),
-      at::cat({query->bias, without_effect(key->bias), value->bias}));
+  const std::array<at::Tensor, 3> weights{
+      query->weight, key->weight, value->weight};
+  const at::Tensor bias =
+      at::cat({query->bias, without_effect(key->bias), value->bias});
+  const at::Tensor projected = project(x, weights, bias);
   return packed_attention(projected, layout, heads, stream.next(dropout));
 }
 
@@ -144,12 +174,22 @@ at::Tensor SelfAttention::forward_first(
     const at::Tensor& x,
     const PackedLayout& layout,
     DropoutStream& stream) const {
-  const at::Tensor projected = at::linear(
-      x,
-      at::cat({key->weight, value->weight}),
-      at::cat({without_effect(key->bias), value->bias}));
+  const std::array<at::Tensor, 2> weights{key->weight, value->weight};
+  const at::Tensor bias = at::cat({without_effect(key->bias), value->bias});
+  const at::Tensor projected = project(x, weights, bias);
   return first_token_attention(
       (*query)(first), projected, layout, heads, stream.next(dropout));
+}
+
+at::Tensor SelfAttention::project(
+    const at::Tensor& x,
+    at::ArrayRef<at::Tensor> weights,
+    const at::Tensor& bias) const {
+  if (is_low_beside(x, weights[0])) {
+    return low_linear(x, weights, low_weights_, bias);
+  }
+  low_weights_.release();
+  return at::linear(x, at::cat(weights), bias);
 }
 
 ResidualOutput::ResidualOutput(const BertConfig& config, std::int64_t inputs)
@@ -159,16 +199,19 @@ ResidualOutput::ResidualOutput(const BertConfig& config, std::int64_t inputs)
   norm = register_module("LayerNorm", std::make_shared<Norm>(config));
 }
 
-at::Tensor ResidualOutput::forward(
+HiddenState ResidualOutput::forward(
     const at::Tensor& x,
     const at::Tensor& residual,
     DropoutStream& stream) const {
-  return dropout_add_norm(
-      dense->without_bias(x),
-      dense->bias,
-      residual,
-      norm->weights(),
-      stream.next(dropout));
+  const at::Tensor branch = dense->without_bias(x);
+  const DropoutKey key = stream.next(dropout);
+  if (is_low_beside(branch, residual)) {
+    return low_dropout_add_norm(
+        branch, dense->bias, residual, norm->weights(), key);
+  }
+  return {
+      dropout_add_norm(branch, dense->bias, residual, norm->weights(), key),
+      at::Tensor()};
 }
 
 Layer::Layer(const BertConfig& config) : activation(config.hidden_act) {
@@ -186,29 +229,33 @@ Layer::Layer(const BertConfig& config) : activation(config.hidden_act) {
       "output", std::make_shared<ResidualOutput>(config, inner));
 }
 
-at::Tensor Layer::feed_forward(const at::Tensor& x, DropoutStream& stream)
+HiddenState Layer::feed_forward(const HiddenState& x, DropoutStream& stream)
     const {
-  const at::Tensor inner =
-      activate(intermediate->without_bias(x), intermediate->bias, activation);
-  return output->forward(inner, x, stream);
+  const at::Tensor inner = activate(
+      intermediate->without_bias(x.input()), intermediate->bias, activation);
+  return output->forward(inner, x.values, stream);
 }
 
-at::Tensor Layer::forward(
-    const at::Tensor& x,
+HiddenState Layer::forward(
+    const HiddenState& x,
     const PackedLayout& layout,
     DropoutStream& stream) const {
-  const at::Tensor context = attention->forward(x, layout, stream);
-  return feed_forward(attention_output->forward(context, x, stream), stream);
-}
-
-at::Tensor Layer::forward_first(
-    const at::Tensor& x,
-    const PackedLayout& layout,
-    DropoutStream& stream) const {
-  const at::Tensor first = first_tokens(x, layout);
-  const at::Tensor context = attention->forward_first(first, x, layout, stream);
+  const at::Tensor context = attention->forward(x.input(), layout, stream);
   return feed_forward(
-      attention_output->forward(context, first, stream), stream);
+      attention_output->forward(context, x.values, stream), stream);
+}
+
+HiddenState Layer::forward_first(
+    const HiddenState& x,
+    const PackedLayout& layout,
+    DropoutStream& stream) const {
+  const HiddenState first{
+      first_tokens(x.values, layout),
+      x.low.defined() ? first_tokens(x.low, layout) : at::Tensor()};
+  const at::Tensor context =
+      attention->forward_first(first.input(), x.input(), layout, stream);
+  return feed_forward(
+      attention_output->forward(context, first.values, stream), stream);
 }
 
 } // namespace accelerate::models

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -11,19 +12,24 @@
 #include "accelerate/models/bert_config.h"
 #include "accelerate/models/kernels/dropout_add_norm.h"
 #include "accelerate/models/kernels/dropout_stream.h"
+#include "accelerate/models/kernels/low_weights.h"
 #include "accelerate/models/packed_layout.h"
 
 namespace accelerate::models {
 
-/// Weights (out, in) and bias (out). Not initialised.
+/// Weights (out, in) and bias (out). Not initialised. Takes activations in the
+/// dtype of the weights, or 16-bit ones beside float32 weights on the CPU.
 struct Dense : torch::nn::Module {
   Dense(std::int64_t inputs, std::int64_t outputs);
-  /// x (rows, in) → (rows, out)
+  /// x (rows, in) → (rows, out), dtype of x
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const;
   /// As operator(), without the bias, for kernels that add it.
   [[nodiscard]] at::Tensor without_bias(const at::Tensor& x) const;
 
   at::Tensor weight, bias;
+
+ private:
+  mutable LowWeights low_weight_;
 };
 
 /// Scale and shift (hidden) of a LayerNorm.
@@ -52,11 +58,13 @@ struct PackedTokens {
 
 struct Embeddings : torch::nn::Module {
   explicit Embeddings(const BertConfig& config);
+  /// @param low 16-bit format of the matrix products, if any
   /// @return (T, hidden)
-  [[nodiscard]] at::Tensor forward(
+  [[nodiscard]] HiddenState forward(
       const PackedTokens& tokens,
       const PackedLayout& layout,
-      DropoutStream& stream) const;
+      DropoutStream& stream,
+      std::optional<at::ScalarType> low) const;
 
   std::shared_ptr<Table> word, position, type;
   std::shared_ptr<Norm> norm;
@@ -82,12 +90,21 @@ struct SelfAttention : torch::nn::Module {
   std::shared_ptr<Dense> query, key, value;
   std::int64_t heads;
   double dropout;
+
+ private:
+  /// x · [weights]ᵀ + bias
+  [[nodiscard]] at::Tensor project(
+      const at::Tensor& x,
+      at::ArrayRef<at::Tensor> weights,
+      const at::Tensor& bias) const;
+
+  mutable LowWeights low_weights_;
 };
 
 /// Dense, dropout, residual and LayerNorm: the end of each half of a layer.
 struct ResidualOutput : torch::nn::Module {
   ResidualOutput(const BertConfig& config, std::int64_t inputs);
-  [[nodiscard]] at::Tensor forward(
+  [[nodiscard]] HiddenState forward(
       const at::Tensor& x,
       const at::Tensor& residual,
       DropoutStream& stream) const;
@@ -100,13 +117,13 @@ struct ResidualOutput : torch::nn::Module {
 struct Layer : torch::nn::Module {
   explicit Layer(const BertConfig& config);
   /// x (T, hidden) → (T, hidden)
-  [[nodiscard]] at::Tensor forward(
-      const at::Tensor& x,
+  [[nodiscard]] HiddenState forward(
+      const HiddenState& x,
       const PackedLayout& layout,
       DropoutStream& stream) const;
   /// x (T, hidden) → (B, hidden), the first token of each sequence.
-  [[nodiscard]] at::Tensor forward_first(
-      const at::Tensor& x,
+  [[nodiscard]] HiddenState forward_first(
+      const HiddenState& x,
       const PackedLayout& layout,
       DropoutStream& stream) const;
 
@@ -117,8 +134,8 @@ struct Layer : torch::nn::Module {
   HiddenActivation activation;
 
  private:
-  [[nodiscard]] at::Tensor feed_forward(
-      const at::Tensor& x,
+  [[nodiscard]] HiddenState feed_forward(
+      const HiddenState& x,
       DropoutStream& stream) const;
 };
 

@@ -116,25 +116,37 @@ struct Unit {
   const float* v;
 };
 
-inline Unit unit_at(const AttentionArguments& arguments, std::int64_t index) {
+/// Everything but where the matrices are.
+inline Unit unit_shape(
+    const AttentionArguments& arguments,
+    std::int64_t index) {
   const std::int64_t sequence = index / arguments.heads;
   const std::int64_t head = index % arguments.heads;
   const std::int64_t first_key = arguments.starts[sequence];
   const std::int64_t keys = arguments.starts[sequence + 1] - first_key;
   const bool first_only = arguments.first_query_only;
-  const std::int64_t first_query = first_only ? sequence : first_key;
-  const std::int64_t column = head * arguments.head_dim;
   return {
       index,
       head,
       first_only ? 1 : keys,
       keys,
       round_up(keys, kKeyBlock),
-      first_query,
+      first_only ? sequence : first_key,
       first_key,
-      arguments.q + first_query * arguments.query_stride + column,
-      arguments.k + first_key * arguments.key_stride + column,
-      arguments.v + first_key * arguments.key_stride + column};
+      nullptr,
+      nullptr,
+      nullptr};
+}
+
+inline Unit unit_at(const AttentionArguments& arguments, std::int64_t index) {
+  Unit unit = unit_shape(arguments, index);
+  const std::int64_t column = unit.head * arguments.head_dim;
+  const std::int64_t key_offset =
+      unit.first_key * arguments.key_stride + column;
+  unit.q = arguments.q + unit.first_query * arguments.query_stride + column;
+  unit.k = arguments.k + key_offset;
+  unit.v = arguments.v + key_offset;
+  return unit;
 }
 
 /// to (head_dim, unit.stride) = fromᵀ, zero behind the last key.
@@ -226,6 +238,37 @@ multiply_elements(const Unit& unit, const float* a, const float* b, float* to) {
   }
 }
 
+/// Where one matrix (rows, head_dim) of a unit stands.
+struct Tile {
+  float* data;
+  std::int64_t stride; ///< floats between rows
+};
+
+inline void unit_forward(
+    const AttentionArguments& arguments,
+    const Unit& unit,
+    const Tile& out,
+    float* scratch) {
+  float* transposed = scratch;
+  float* scores = transposed + unit.stride * arguments.head_dim;
+  float* keep = scores + unit.queries * unit.stride;
+  unit_scores(arguments, unit, transposed, scores);
+  softmax_rows(arguments, unit, scores);
+  if (arguments.dropout.threshold != 0) {
+    unit_keep(arguments, unit, keep);
+    multiply_elements(unit, scores, keep, scores);
+  }
+  multiply(
+      unit.queries,
+      arguments.head_dim,
+      unit.keys,
+      {scores, unit.stride, 1},
+      unit.v,
+      arguments.key_stride,
+      out.data,
+      out.stride);
+}
+
 inline void attention_forward(
     const AttentionArguments& arguments,
     std::int64_t begin,
@@ -234,25 +277,9 @@ inline void attention_forward(
   const std::int64_t width = arguments.heads * arguments.head_dim;
   for (std::int64_t index = begin; index < end; ++index) {
     const Unit unit = unit_at(arguments, index);
-    float* transposed = scratch;
-    float* scores = transposed + unit.stride * arguments.head_dim;
-    float* keep = scores + unit.queries * unit.stride;
-    unit_scores(arguments, unit, transposed, scores);
-    softmax_rows(arguments, unit, scores);
-    if (arguments.dropout.threshold != 0) {
-      unit_keep(arguments, unit, keep);
-      multiply_elements(unit, scores, keep, scores);
-    }
-    multiply(
-        unit.queries,
-        arguments.head_dim,
-        unit.keys,
-        {scores, unit.stride, 1},
-        unit.v,
-        arguments.key_stride,
-        arguments.out + unit.first_query * width +
-            unit.head * arguments.head_dim,
-        width);
+    float* out = arguments.out + unit.first_query * width +
+        unit.head * arguments.head_dim;
+    unit_forward(arguments, unit, {out, width}, scratch);
   }
 }
 
@@ -297,23 +324,28 @@ inline void softmax_backward(
   }
 }
 
+/// The matrices of a unit that backward reads and writes besides its own;
+/// strides between rows as in the arguments.
+struct UnitGradients {
+  const float* dout;
+  std::int64_t dout_stride;
+  float* dq;
+  float* dk;
+  float* dv;
+};
+
 inline void unit_backward(
     const AttentionArguments& arguments,
-    const AttentionGradients& gradients,
+    const UnitGradients& gradients,
     const Unit& unit,
     float* scratch) {
   const std::int64_t dim = arguments.head_dim;
-  const std::int64_t width = arguments.heads * dim;
-  const std::int64_t column = unit.head * dim;
   const std::int64_t area = unit.queries * unit.stride;
   const bool drops = arguments.dropout.threshold != 0;
   float* transposed = scratch;
   float* probabilities = transposed + unit.stride * dim;
   float* dweights = probabilities + area;
   float* keep = dweights + area;
-  const float* dout = gradients.dout + unit.first_query * width + column;
-  const std::int64_t key_offset =
-      unit.first_key * arguments.key_stride + column;
 
   unit_scores(arguments, unit, transposed, probabilities);
   probabilities_again(arguments, unit, probabilities);
@@ -323,7 +355,7 @@ inline void unit_backward(
       unit.queries,
       unit.stride,
       dim,
-      {dout, width, 1},
+      {gradients.dout, gradients.dout_stride, 1},
       transposed,
       unit.stride,
       dweights,
@@ -342,9 +374,9 @@ inline void unit_backward(
       dim,
       unit.queries,
       {probabilities, 1, unit.stride},
-      dout,
-      width,
-      gradients.dv + key_offset,
+      gradients.dout,
+      gradients.dout_stride,
+      gradients.dv,
       arguments.key_stride);
   multiply(
       unit.keys,
@@ -353,7 +385,7 @@ inline void unit_backward(
       {dweights, 1, unit.stride},
       unit.q,
       arguments.query_stride,
-      gradients.dk + key_offset,
+      gradients.dk,
       arguments.key_stride);
   multiply(
       unit.queries,
@@ -362,7 +394,7 @@ inline void unit_backward(
       {dweights, unit.stride, 1},
       unit.k,
       arguments.key_stride,
-      gradients.dq + unit.first_query * arguments.query_stride + column,
+      gradients.dq,
       arguments.query_stride);
 }
 
@@ -372,8 +404,21 @@ inline void attention_backward(
     std::int64_t begin,
     std::int64_t end,
     float* scratch) {
+  const std::int64_t width = arguments.heads * arguments.head_dim;
   for (std::int64_t index = begin; index < end; ++index) {
-    unit_backward(arguments, gradients, unit_at(arguments, index), scratch);
+    const Unit unit = unit_at(arguments, index);
+    const std::int64_t column = unit.head * arguments.head_dim;
+    const std::int64_t key_offset =
+        unit.first_key * arguments.key_stride + column;
+    unit_backward(
+        arguments,
+        {gradients.dout + unit.first_query * width + column,
+         width,
+         gradients.dq + unit.first_query * arguments.query_stride + column,
+         gradients.dk + key_offset,
+         gradients.dv + key_offset},
+        unit,
+        scratch);
   }
 }
 

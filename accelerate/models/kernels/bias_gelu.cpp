@@ -2,6 +2,8 @@
 #include "accelerate/models/kernels/bias_gelu.h"
 
 #include "accelerate/models/kernels/dropout.h"
+#include "accelerate/models/kernels/low_kernels_impl.h"
+#include "accelerate/models/kernels/low_precision.h"
 #include "accelerate/models/kernels/simd_impl.h"
 #include "accelerate/models/kernels/thread_sums_impl.h"
 
@@ -63,9 +65,60 @@ struct BiasGelu : torch::autograd::Function<BiasGelu> {
   }
 };
 
+/// The same for x in a 16-bit format; the bias and its gradient are float.
+struct LowBiasGelu : torch::autograd::Function<LowBiasGelu> {
+  static LowGeluArguments arguments_of(
+      const at::Tensor& x,
+      const at::Tensor& bias,
+      const at::Tensor& out) {
+    return {
+        low_bits(x),
+        bias.const_data_ptr<float>(),
+        nullptr,
+        mutable_low_bits(out),
+        x.size(1)};
+  }
+
+  static at::Tensor forward(
+      AutogradContext* context,
+      const at::Tensor& input,
+      const at::Tensor& bias) {
+    const at::Tensor x = input.contiguous();
+    at::Tensor y = at::empty_like(x);
+    const LowGeluArguments arguments = arguments_of(x, bias, y);
+    at::parallel_for(
+        0, x.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
+          low_kernels(x.scalar_type()).gelu_forward(arguments, begin, end);
+        });
+    context->save_for_backward({x, bias});
+    return y;
+  }
+
+  static variable_list backward(
+      AutogradContext* context,
+      const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor& x = saved[0];
+    const at::Tensor dy = gradients[0].contiguous();
+    at::Tensor dx = at::empty_like(x);
+    LowGeluArguments arguments = arguments_of(x, saved[1], dx);
+    arguments.dy = low_bits(dy);
+    ThreadSums sums(x.size(0), x.size(1), kGrain);
+    at::parallel_for(
+        0, x.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
+          low_kernels(x.scalar_type())
+              .gelu_backward(arguments, begin, end, sums.mine());
+        });
+    return {dx, sums.total()};
+  }
+};
+
 } // namespace
 
 at::Tensor bias_gelu(const at::Tensor& x, const at::Tensor& bias) {
+  if (has_low_kernels(x) && bias.scalar_type() == at::kFloat) {
+    return LowBiasGelu::apply(x, bias);
+  }
   if (has_own_kernels(x)) {
     return BiasGelu::apply(x, bias);
   }

@@ -2,6 +2,7 @@
 #include "accelerate/models/kernels/dropout.h"
 
 #include "accelerate/models/kernels/dropout_arguments_impl.h"
+#include "accelerate/models/kernels/low_precision.h"
 #include "accelerate/models/kernels/simd_impl.h"
 
 #include <ATen/Parallel.h>
@@ -43,7 +44,12 @@ at::Tensor dropout(const at::Tensor& x, const DropoutKey& key) {
   if (!x.is_cpu()) {
     return at::dropout(x, key.probability, /*train=*/true);
   }
-  return x * dropout_multipliers(key, x.size(0), x.size(1)).to(x.scalar_type());
+  const at::Tensor keep = dropout_multipliers(key, x.size(0), x.size(1));
+  if (has_low_kernels(x)) {
+    // 1 / (1 - p) rounded to 8 bits would change the mean.
+    return (x.to(at::kFloat) * keep).to(x.scalar_type());
+  }
+  return x * keep.to(x.scalar_type());
 }
 
 } // namespace accelerate::models

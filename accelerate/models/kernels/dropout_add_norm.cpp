@@ -3,6 +3,7 @@
 
 #include "accelerate/models/kernels/dropout.h"
 #include "accelerate/models/kernels/dropout_arguments_impl.h"
+#include "accelerate/models/kernels/low_kernels_impl.h"
 #include "accelerate/models/kernels/simd_impl.h"
 #include "accelerate/models/kernels/thread_sums_impl.h"
 
@@ -39,6 +40,19 @@ std::unique_ptr<float[]> keep_buffer(std::int64_t n) {
       static_cast<std::size_t>(round_up(n, kDropoutBlock)));
 }
 
+void save_key(AutogradContext* context, const DropoutKey& key) {
+  context->saved_data["seed"] = static_cast<std::int64_t>(key.seed);
+  context->saved_data["site"] = static_cast<std::int64_t>(key.site);
+  context->saved_data["probability"] = key.probability;
+}
+
+DropoutKey saved_key(AutogradContext* context) {
+  return {
+      static_cast<std::uint64_t>(context->saved_data["seed"].toInt()),
+      static_cast<std::uint32_t>(context->saved_data["site"].toInt()),
+      context->saved_data["probability"].toDouble()};
+}
+
 struct DropoutAddNorm : torch::autograd::Function<DropoutAddNorm> {
   static at::Tensor forward(
       AutogradContext* context,
@@ -70,19 +84,10 @@ struct DropoutAddNorm : torch::autograd::Function<DropoutAddNorm> {
           simd_kernels().norm_forward(arguments, begin, end, keep.get());
         });
     context->save_for_backward({normalized, deviation, gamma});
-    context->saved_data["seed"] = static_cast<std::int64_t>(key.seed);
-    context->saved_data["site"] = static_cast<std::int64_t>(key.site);
-    context->saved_data["probability"] = key.probability;
+    save_key(context, key);
     context->saved_data["has_bias"] = bias.has_value();
     context->saved_data["has_residual"] = residual.has_value();
     return y;
-  }
-
-  static DropoutKey saved_key(AutogradContext* context) {
-    return {
-        static_cast<std::uint64_t>(context->saved_data["seed"].toInt()),
-        static_cast<std::uint32_t>(context->saved_data["site"].toInt()),
-        context->saved_data["probability"].toDouble()};
   }
 
   static variable_list backward(
@@ -132,7 +137,119 @@ struct DropoutAddNorm : torch::autograd::Function<DropoutAddNorm> {
   }
 };
 
+struct LowDropoutAddNorm : torch::autograd::Function<LowDropoutAddNorm> {
+  static variable_list forward(
+      AutogradContext* context,
+      const at::Tensor& x,
+      const at::Tensor& bias,
+      const at::Tensor& residual,
+      const at::Tensor& gamma,
+      const at::Tensor& beta,
+      double epsilon,
+      const DropoutKey& key) {
+    // From here on the memory of x holds the normalised values.
+    const at::Tensor normalized = x.detach();
+    at::Tensor y = at::empty_like(residual);
+    at::Tensor y_low = at::empty_like(x);
+    at::Tensor deviation = at::empty({x.size(0)}, residual.options());
+    const LowNormForwardArguments arguments{
+        mutable_low_bits(normalized),
+        bias.const_data_ptr<float>(),
+        residual.const_data_ptr<float>(),
+        gamma.const_data_ptr<float>(),
+        beta.const_data_ptr<float>(),
+        y.mutable_data_ptr<float>(),
+        mutable_low_bits(y_low),
+        deviation.mutable_data_ptr<float>(),
+        x.size(1),
+        static_cast<float>(epsilon),
+        dropout_arguments(key)};
+    at::parallel_for(
+        0, x.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
+          const auto scratch = low_scratch(arguments.n);
+          low_kernels(x.scalar_type())
+              .norm_forward(arguments, begin, end, scratch.get());
+        });
+    context->save_for_backward({normalized, deviation, gamma});
+    context->set_materialize_grads(false);
+    save_key(context, key);
+    return {y, y_low};
+  }
+
+  static std::unique_ptr<float[]> low_scratch(std::int64_t n) {
+    return std::make_unique<float[]>(
+        static_cast<std::size_t>(low_norm_scratch_floats(n)));
+  }
+
+  /// Undefined where nobody used that output.
+  static at::Tensor contiguous_or_undefined(const at::Tensor& gradient) {
+    return gradient.defined() ? gradient.contiguous() : gradient;
+  }
+
+  static variable_list backward(
+      AutogradContext* context,
+      const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor& normalized = saved[0];
+    const std::int64_t rows = normalized.size(0);
+    const std::int64_t n = normalized.size(1);
+    const at::Tensor dy = contiguous_or_undefined(gradients[0]);
+    const at::Tensor dy_low = contiguous_or_undefined(gradients[1]);
+    at::Tensor dresidual = at::empty({rows, n}, at::kFloat);
+    at::Tensor dx = at::empty_like(normalized);
+    const LowNormBackwardArguments arguments{
+        dy.defined() ? dy.const_data_ptr<float>() : nullptr,
+        dy_low.defined() ? low_bits(dy_low) : nullptr,
+        low_bits(normalized),
+        saved[1].const_data_ptr<float>(),
+        saved[2].const_data_ptr<float>(),
+        dresidual.mutable_data_ptr<float>(),
+        mutable_low_bits(dx),
+        n,
+        dropout_arguments(saved_key(context))};
+    ThreadSums sums(rows, 3 * n, kGrain);
+    at::parallel_for(
+        0, rows, kGrain, [&](std::int64_t begin, std::int64_t end) {
+          const auto scratch = low_scratch(n);
+          float* mine = sums.mine();
+          low_kernels(normalized.scalar_type())
+              .norm_backward(
+                  arguments,
+                  begin,
+                  end,
+                  {mine, mine + n, mine + 2 * n},
+                  scratch.get());
+        });
+    const at::Tensor total = sums.total();
+    return {
+        dx,
+        total.narrow(0, 2 * n, n),
+        dresidual,
+        total.narrow(0, 0, n),
+        total.narrow(0, n, n),
+        at::Tensor(),
+        at::Tensor()};
+  }
+};
+
 } // namespace
+
+HiddenState low_dropout_add_norm(
+    const at::Tensor& x,
+    const at::Tensor& bias,
+    const at::Tensor& residual,
+    const NormWeights& norm,
+    const DropoutKey& key) {
+  const variable_list outputs = LowDropoutAddNorm::apply(
+      x.contiguous(),
+      bias,
+      residual.contiguous(),
+      norm.gamma,
+      norm.beta,
+      norm.epsilon,
+      key);
+  return {outputs[0], outputs[1]};
+}
 
 at::Tensor dropout_add_norm(
     at::Tensor x,

@@ -27,4 +27,28 @@ struct NormWeights {
     const NormWeights& norm,
     const DropoutKey& key);
 
+/// A hidden state in two precisions.
+struct HiddenState {
+  at::Tensor values; ///< (rows, n) as the residual path needs it
+  at::Tensor low; ///< (rows, n) 16-bit for matrix products, or undefined
+
+  /// What matrix products take.
+  [[nodiscard]] const at::Tensor& input() const {
+    return low.defined() ? low : values;
+  }
+};
+
+/// dropout_add_norm for a branch in a 16-bit format: computed in float, the
+/// result in float and rounded. Differentiable once.
+/// @param x (rows, n) bfloat16 or half on the CPU, a temporary whose memory is
+///   reused
+/// @param bias (n) float32
+/// @param residual (rows, n) float32
+[[nodiscard]] ACCELERATE_API HiddenState low_dropout_add_norm(
+    const at::Tensor& x,
+    const at::Tensor& bias,
+    const at::Tensor& residual,
+    const NormWeights& norm,
+    const DropoutKey& key);
+
 } // namespace accelerate::models

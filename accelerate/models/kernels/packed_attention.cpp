@@ -3,6 +3,8 @@
 
 #include "accelerate/models/kernels/dropout.h"
 #include "accelerate/models/kernels/dropout_arguments_impl.h"
+#include "accelerate/models/kernels/low_kernels_impl.h"
+#include "accelerate/models/kernels/low_precision.h"
 #include "accelerate/models/kernels/simd_impl.h"
 
 #include <ATen/Parallel.h>
@@ -57,29 +59,57 @@ Parts<T> parts_of(T* q, T* kv, std::int64_t hidden) {
                        : Parts<T>{q, kv, kv + hidden};
 }
 
-AttentionArguments
-arguments_of(const Problem& problem, at::Tensor& out, at::Tensor& lse) {
-  const std::int64_t hidden = problem.hidden();
-  const std::int64_t head_dim = hidden / problem.heads;
-  const bool first_only = problem.first_only();
-  const auto parts = parts_of(
-      problem.q.const_data_ptr<float>(),
-      first_only ? problem.kv.const_data_ptr<float>() : nullptr,
-      hidden);
+/// Sizes, dropout and row statistics; the matrices are added by the callers.
+AttentionArguments shape_of(const Problem& problem, const at::Tensor& lse) {
+  const std::int64_t head_dim = problem.hidden() / problem.heads;
   return {
-      parts.q,
-      parts.k,
-      parts.v,
+      nullptr,
+      nullptr,
+      nullptr,
       problem.q.size(1),
-      first_only ? problem.kv.size(1) : problem.q.size(1),
+      problem.first_only() ? problem.kv.size(1) : problem.q.size(1),
       problem.starts.const_data_ptr<std::int64_t>(),
-      first_only,
+      problem.first_only(),
       problem.heads,
       head_dim,
       1.0f / std::sqrt(static_cast<float>(head_dim)),
       dropout_arguments(problem.key),
-      out.mutable_data_ptr<float>(),
+      nullptr,
       lse.mutable_data_ptr<float>()};
+}
+
+/// For float32. @param out undefined in backward
+AttentionArguments arguments_of(
+    const Problem& problem,
+    const at::Tensor& out,
+    const at::Tensor& lse) {
+  const auto parts = parts_of(
+      problem.q.const_data_ptr<float>(),
+      problem.first_only() ? problem.kv.const_data_ptr<float>() : nullptr,
+      problem.hidden());
+  AttentionArguments arguments = shape_of(problem, lse);
+  arguments.q = parts.q;
+  arguments.k = parts.k;
+  arguments.v = parts.v;
+  arguments.out = out.defined() ? out.mutable_data_ptr<float>() : nullptr;
+  return arguments;
+}
+
+/// For 16-bit formats. @param out undefined in backward
+LowAttentionArguments low_arguments_of(
+    const Problem& problem,
+    const at::Tensor& out,
+    const at::Tensor& lse) {
+  const auto parts = parts_of(
+      low_bits(problem.q),
+      problem.first_only() ? low_bits(problem.kv) : nullptr,
+      problem.hidden());
+  return {
+      shape_of(problem, lse),
+      parts.q,
+      parts.k,
+      parts.v,
+      out.defined() ? mutable_low_bits(out) : nullptr};
 }
 
 /// Runs body(begin, end, scratch) over the units, on several threads.
@@ -93,11 +123,68 @@ void for_units(
     longest = std::max(longest, arguments.starts[s + 1] - arguments.starts[s]);
   }
   const auto floats = static_cast<std::size_t>(
-      attention_scratch_floats(longest, arguments.head_dim));
+      problem.q.scalar_type() == at::kFloat
+          ? attention_scratch_floats(longest, arguments.head_dim)
+          : low_attention_scratch_floats(longest, arguments.head_dim));
   at::parallel_for(
       0, problem.units(), 4, [&](std::int64_t begin, std::int64_t end) {
         const auto scratch = std::make_unique<float[]>(floats);
         body(begin, end, scratch.get());
+      });
+}
+
+void run_forward(
+    const Problem& problem,
+    const at::Tensor& out,
+    const at::Tensor& lse) {
+  const at::ScalarType dtype = problem.q.scalar_type();
+  if (dtype == at::kFloat) {
+    const AttentionArguments arguments = arguments_of(problem, out, lse);
+    for_units(problem, arguments, [&](auto begin, auto end, float* scratch) {
+      simd_kernels().attention_forward(arguments, begin, end, scratch);
+    });
+    return;
+  }
+  const LowAttentionArguments arguments = low_arguments_of(problem, out, lse);
+  for_units(
+      problem, arguments.shape, [&](auto begin, auto end, float* scratch) {
+        low_kernels(dtype).attention_forward(arguments, begin, end, scratch);
+      });
+}
+
+/// @param dkv undefined when queries, keys and values stand side by side
+void run_backward(
+    const Problem& problem,
+    const at::Tensor& dout,
+    const at::Tensor& lse,
+    const at::Tensor& dq,
+    const at::Tensor& dkv) {
+  const at::ScalarType dtype = problem.q.scalar_type();
+  if (dtype == at::kFloat) {
+    const AttentionArguments arguments = arguments_of(problem, {}, lse);
+    const auto parts = parts_of(
+        dq.mutable_data_ptr<float>(),
+        dkv.defined() ? dkv.mutable_data_ptr<float>() : nullptr,
+        problem.hidden());
+    const AttentionGradients outputs{
+        dout.const_data_ptr<float>(), parts.q, parts.k, parts.v};
+    for_units(problem, arguments, [&](auto begin, auto end, float* scratch) {
+      simd_kernels().attention_backward(
+          arguments, outputs, begin, end, scratch);
+    });
+    return;
+  }
+  const LowAttentionArguments arguments = low_arguments_of(problem, {}, lse);
+  const auto parts = parts_of(
+      mutable_low_bits(dq),
+      dkv.defined() ? mutable_low_bits(dkv) : nullptr,
+      problem.hidden());
+  const LowAttentionGradients outputs{
+      low_bits(dout), parts.q, parts.k, parts.v};
+  for_units(
+      problem, arguments.shape, [&](auto begin, auto end, float* scratch) {
+        low_kernels(dtype).attention_backward(
+            arguments, outputs, begin, end, scratch);
       });
 }
 
@@ -111,14 +198,8 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
       const DropoutKey& key) {
     const Problem problem{q, kv.value_or(at::Tensor()), starts, heads, key};
     at::Tensor out = at::empty({q.size(0), problem.hidden()}, q.options());
-    at::Tensor lse = at::empty({q.size(0), heads}, q.options());
-    const AttentionArguments arguments = arguments_of(problem, out, lse);
-    for_units(
-        problem,
-        arguments,
-        [&](std::int64_t begin, std::int64_t end, float* scratch) {
-          simd_kernels().attention_forward(arguments, begin, end, scratch);
-        });
+    at::Tensor lse = at::empty({q.size(0), heads}, at::kFloat);
+    run_forward(problem, out, lse);
     context->save_for_backward({q, problem.kv, starts, lse});
     context->saved_data["heads"] = heads;
     context->saved_data["seed"] = static_cast<std::int64_t>(key.seed);
@@ -146,25 +227,10 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
     const variable_list saved = context->get_saved_variables();
     const Problem problem = saved_problem(context, saved);
     const at::Tensor dout = gradients[0].contiguous();
-    at::Tensor lse = saved[3];
-    at::Tensor unused = dout;
-    const AttentionArguments arguments = arguments_of(problem, unused, lse);
-    at::Tensor dq = at::empty_like(problem.q);
-    at::Tensor dkv =
+    const at::Tensor dq = at::empty_like(problem.q);
+    const at::Tensor dkv =
         problem.first_only() ? at::empty_like(problem.kv) : at::Tensor();
-    const auto parts = parts_of(
-        dq.mutable_data_ptr<float>(),
-        dkv.defined() ? dkv.mutable_data_ptr<float>() : nullptr,
-        problem.hidden());
-    const AttentionGradients outputs{
-        dout.const_data_ptr<float>(), parts.q, parts.k, parts.v};
-    for_units(
-        problem,
-        arguments,
-        [&](std::int64_t begin, std::int64_t end, float* scratch) {
-          simd_kernels().attention_backward(
-              arguments, outputs, begin, end, scratch);
-        });
+    run_backward(problem, dout, saved[3], dq, dkv);
     return {dq, dkv, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
@@ -205,7 +271,7 @@ at::Tensor packed_attention(
     const PackedLayout& layout,
     std::int64_t heads,
     const DropoutKey& key) {
-  if (has_own_kernels(qkv)) {
+  if (has_own_kernels(qkv) || has_low_kernels(qkv)) {
     return PackedAttention::apply(
         qkv.contiguous(),
         std::optional<at::Tensor>(),
@@ -227,7 +293,7 @@ at::Tensor first_token_attention(
     const PackedLayout& layout,
     std::int64_t heads,
     const DropoutKey& key) {
-  if (has_own_kernels(q)) {
+  if (has_own_kernels(q) || has_low_kernels(q)) {
     return PackedAttention::apply(
         q.contiguous(),
         std::optional<at::Tensor>(kv.contiguous()),

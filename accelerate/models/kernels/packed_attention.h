@@ -14,7 +14,8 @@ namespace accelerate::models {
 
 /// Every token attends to the tokens of its sequence, bidirectionally.
 /// Differentiable once.
-/// @param qkv (T, 3 · hidden) floating: queries, keys, values side by side
+/// @param qkv (T, 3 · hidden) floating: queries, keys, values side by side;
+///   16-bit on the CPU is computed in float and rounded once
 /// @param heads divides hidden
 /// @param key dropout of the attention probabilities
 /// @return (T, hidden)

@@ -79,6 +79,110 @@ struct AttentionGradients {
   float* dv; ///< rows as k
 };
 
+/// A 16-bit float as stored; which format is a matter of the function.
+using LowBits = std::uint16_t;
+
+/// GeluArguments with x, dy and out in a 16-bit format.
+struct LowGeluArguments {
+  const LowBits* x; ///< (rows, n)
+  const float* bias; ///< (n)
+  const LowBits* dy; ///< (rows, n), backward only
+  LowBits* out; ///< (rows, n): y, or dx in backward
+  std::int64_t n;
+};
+
+/// NormForwardArguments with a branch in a 16-bit format and a residual in
+/// float; the result is written in both.
+struct LowNormForwardArguments {
+  LowBits* x; ///< (rows, n); overwritten by the normalised values
+  const float* bias; ///< (n)
+  const float* residual; ///< (rows, n)
+  const float* gamma; ///< (n)
+  const float* beta; ///< (n)
+  float* y; ///< (rows, n)
+  LowBits* y_low; ///< (rows, n), y rounded
+  float* inverse_deviation; ///< (rows)
+  std::int64_t n;
+  float epsilon;
+  DropoutArguments dropout;
+};
+
+struct LowNormBackwardArguments {
+  const float* dy; ///< (rows, n), or nullptr
+  const LowBits* dy_low; ///< (rows, n), or nullptr; added to dy
+  const LowBits* normalized; ///< (rows, n)
+  const float* inverse_deviation; ///< (rows)
+  const float* gamma; ///< (n)
+  float* dresidual; ///< (rows, n)
+  LowBits* dx; ///< (rows, n)
+  std::int64_t n;
+  DropoutArguments dropout;
+};
+
+/// AttentionArguments with matrices in a 16-bit format: q, k, v and out of
+/// `shape` are not used.
+struct LowAttentionArguments {
+  AttentionArguments shape;
+  const LowBits* q;
+  const LowBits* k;
+  const LowBits* v;
+  LowBits* out;
+};
+
+struct LowAttentionGradients {
+  const LowBits* dout;
+  LowBits* dq;
+  LowBits* dk;
+  LowBits* dv;
+};
+
+/// The loops over one 16-bit format. They compute in float and round once, when
+/// they store: to nearest, ties to even, too large values to infinity.
+struct LowKernels {
+  void (*widen)(const LowBits* from, std::int64_t n, float* to);
+  void (*narrow)(const float* from, std::int64_t n, LowBits* to);
+  /// Adds the rows [begin, end) of x (rows, n) to sums.
+  void (*column_sums)(
+      const LowBits* x,
+      std::int64_t n,
+      std::int64_t begin,
+      std::int64_t end,
+      float* sums);
+  void (*gelu_forward)(
+      const LowGeluArguments& arguments,
+      std::int64_t begin,
+      std::int64_t end);
+  void (*gelu_backward)(
+      const LowGeluArguments& arguments,
+      std::int64_t begin,
+      std::int64_t end,
+      float* dbias);
+  /// `scratch` as low_norm_scratch_floats says.
+  void (*norm_forward)(
+      const LowNormForwardArguments& arguments,
+      std::int64_t begin,
+      std::int64_t end,
+      float* scratch);
+  void (*norm_backward)(
+      const LowNormBackwardArguments& arguments,
+      std::int64_t begin,
+      std::int64_t end,
+      const NormSums& sums,
+      float* scratch);
+  /// `scratch` as low_attention_scratch_floats says.
+  void (*attention_forward)(
+      const LowAttentionArguments& arguments,
+      std::int64_t begin,
+      std::int64_t end,
+      float* scratch);
+  void (*attention_backward)(
+      const LowAttentionArguments& arguments,
+      const LowAttentionGradients& gradients,
+      std::int64_t begin,
+      std::int64_t end,
+      float* scratch);
+};
+
 /// The functions of one instruction set. Ranges are half-open.
 struct SimdKernels {
   const char* name;
@@ -123,6 +227,8 @@ struct SimdKernels {
       std::int64_t begin,
       std::int64_t end,
       float* scratch);
+  LowKernels bfloat16;
+  LowKernels half;
 };
 
 /// Keep decisions of one call of the generator: 16 counters × 4 words × 2.
@@ -144,6 +250,18 @@ static constexpr std::int64_t attention_scratch_floats(
     std::int64_t head_dim) {
   const std::int64_t keys = round_up(length, kKeyBlock);
   return keys * head_dim + 3 * round_up(length * keys, kDropoutBlock);
+}
+
+/// A line of floats and one of keep decisions.
+static constexpr std::int64_t low_norm_scratch_floats(std::int64_t n) {
+  return 2 * round_up(n, kDropoutBlock);
+}
+
+/// attention_scratch_floats, and seven matrices of a unit in float.
+static constexpr std::int64_t low_attention_scratch_floats(
+    std::int64_t length,
+    std::int64_t head_dim) {
+  return attention_scratch_floats(length, head_dim) + 7 * length * head_dim;
 }
 
 /// The best table for this processor; the same for the life of the process.

@@ -9,6 +9,8 @@
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 
+#include <utility>
+
 #include "tests/unit/models/close_tensors.h"
 
 namespace accelerate::models {
@@ -53,6 +55,27 @@ TEST(BiasGelu, IsRightFarFromZero) {
   const at::Tensor x = at::linspace(-100, 100, 4001).reshape({1, -1});
   const at::Tensor bias = at::zeros({4001});
   EXPECT_TRUE(close(bias_gelu(x, bias), at::gelu(x.to(at::kDouble)), 1e-5));
+}
+
+TEST(BiasGelu, RoundsSixteenBitsOnce) {
+  for (const auto& [dtype, step] :
+       {std::pair(at::kBFloat16, 0x1p-8), std::pair(at::kHalf, 0x1p-11)}) {
+    at::Tensor x = at::randn({9, 37}).to(dtype).requires_grad_(true);
+    at::Tensor bias = at::randn({37}).requires_grad_(true);
+    const at::Tensor weights = at::randn({9, 37}).to(dtype);
+    at::Tensor x64 = x.detach().to(at::kDouble).requires_grad_(true);
+    at::Tensor bias64 = bias.detach().to(at::kDouble).requires_grad_(true);
+    const at::Tensor y = bias_gelu(x, bias);
+    const at::Tensor expected = at::gelu(x64 + bias64);
+    (y * weights).sum().backward();
+    (expected * weights.to(at::kDouble)).sum().backward();
+    const double largest = expected.abs().max().item<double>();
+    EXPECT_EQ(y.scalar_type(), dtype);
+    EXPECT_TRUE(close(y, expected, step * largest));
+    EXPECT_TRUE(close(x.grad(), x64.grad(), step * 8));
+    EXPECT_EQ(bias.grad().scalar_type(), at::kFloat);
+    EXPECT_TRUE(close(bias.grad(), bias64.grad(), 2e-5));
+  }
 }
 
 TEST(BiasGelu, TakesOtherDtypes) {

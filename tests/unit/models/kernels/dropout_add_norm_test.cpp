@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/ones.h>
@@ -11,6 +12,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <array>
+#include <utility>
 
 #include "accelerate/models/kernels/dropout.h"
 #include "tests/unit/models/close_tensors.h"
@@ -117,6 +119,51 @@ TEST(DropoutAddNorm, TakesOtherDtypes) {
       dropout_add_norm(x, zero, residual, {one, zero, kEpsilon}, {0, 0, 0.0}),
       at::layer_norm(x + residual, {8}, one, zero, kEpsilon),
       1e-12));
+}
+
+TEST(LowDropoutAddNorm, KeepsTheResidualInFloat) {
+  for (const auto& [dtype, step] :
+       {std::pair(at::kBFloat16, 0x1p-8), std::pair(at::kHalf, 0x1p-11)}) {
+    const Case c{35, 50, 0.2, true, true};
+    const DropoutKey key{11, 3, c.dropout};
+    Inputs in = random_inputs(c);
+    in[0] = in[0].detach().to(dtype).requires_grad_(true);
+    Inputs wide = in_double(in);
+    const at::Tensor dy = at::randn({c.rows, c.n});
+    const at::Tensor dy_low = at::randn({c.rows, c.n}).to(dtype);
+    const HiddenState y = low_dropout_add_norm(
+        in[0].clone(), in[1], in[2], {in[3], in[4], kEpsilon}, key);
+    const at::Tensor expected = composed(wide, key, c);
+    // Not rounded, and rounded.
+    EXPECT_TRUE(close(y.values, expected, 2e-5));
+    EXPECT_TRUE(at::equal(y.low, y.values.to(dtype)));
+
+    ((y.values * dy).sum() + (y.low * dy_low).sum()).backward();
+    (expected * (dy + dy_low).to(at::kDouble)).sum().backward();
+    // The normalised values are kept in 16 bits; the gradients of rows are up
+    // to 20, sums over the 35 rows add their roundings.
+    EXPECT_TRUE(close(in[0].grad(), wide[0].grad(), 20 * step));
+    EXPECT_TRUE(close(in[2].grad(), wide[2].grad(), 20 * step));
+    EXPECT_EQ(in[2].grad().scalar_type(), at::kFloat);
+    EXPECT_TRUE(close(in[1].grad(), wide[1].grad(), 40 * step));
+    EXPECT_TRUE(close(in[3].grad(), wide[3].grad(), 40 * step));
+    EXPECT_TRUE(close(in[4].grad(), wide[4].grad(), 1e-4));
+  }
+}
+
+TEST(LowDropoutAddNorm, TakesTheGradientOfEitherOutput) {
+  const Case c{3, 16, 0, true, true};
+  for (const bool through_low : {true, false}) {
+    Inputs in = random_inputs(c);
+    in[0] = in[0].detach().to(at::kBFloat16).requires_grad_(true);
+    Inputs wide = in_double(in);
+    const HiddenState y = low_dropout_add_norm(
+        in[0].clone(), in[1], in[2], {in[3], in[4], kEpsilon}, {});
+    (through_low ? y.low.to(at::kFloat) : y.values).sum().backward();
+    composed(wide, {}, c).sum().backward();
+    EXPECT_TRUE(close(in[4].grad(), wide[4].grad(), 1e-4));
+    EXPECT_TRUE(close(in[0].grad(), wide[0].grad(), 0.1));
+  }
 }
 
 } // namespace

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "accelerate/models/kernels/dropout.h"
@@ -113,6 +114,39 @@ TEST_P(PackedAttentionCases, EqualsItsDefinitionAndItsGradients) {
 
   EXPECT_TRUE(close(out, expected, 1e-5));
   EXPECT_TRUE(close(qkv.grad(), reference.grad(), 3e-5));
+}
+
+TEST_P(PackedAttentionCases, RoundsSixteenBitsOnce) {
+  const Case c = GetParam();
+  const PackedLayout layout = layout_of(c.lengths);
+  const std::int64_t hidden = c.heads * c.head_dim;
+  const DropoutKey key{77, 3, c.dropout};
+  for (const auto& [dtype, step] :
+       {std::pair(at::kBFloat16, 0x1p-8), std::pair(at::kHalf, 0x1p-11)}) {
+    at::Tensor q = at::randn({layout.batch, hidden}).to(dtype);
+    at::Tensor qkv = at::randn({layout.tokens, 3 * hidden}).to(dtype);
+    qkv.requires_grad_(true);
+    at::Tensor reference = qkv.detach().to(at::kDouble).requires_grad_(true);
+    const at::Tensor weights = at::randn({layout.tokens, hidden}).to(dtype);
+    const at::Tensor out = packed_attention(qkv, layout, c.heads, key);
+    const auto parts = reference.chunk(3, 1);
+    const at::Tensor expected =
+        composed(parts[0], parts[1], parts[2], layout, c, key);
+    (out * weights).sum().backward();
+    (expected * weights.to(at::kDouble)).sum().backward();
+    const auto largest = [](const at::Tensor& t) {
+      return t.abs().max().item<double>();
+    };
+    EXPECT_EQ(out.scalar_type(), dtype);
+    EXPECT_TRUE(close(out, expected, step * largest(expected)));
+    EXPECT_TRUE(
+        close(qkv.grad(), reference.grad(), step * largest(reference.grad())));
+    EXPECT_TRUE(close(
+        first_token_attention(
+            q, qkv.narrow(1, hidden, 2 * hidden), layout, c.heads, key),
+        composed(q.to(at::kDouble), parts[1], parts[2], layout, c, key),
+        step * 5));
+  }
 }
 
 TEST_P(PackedAttentionCases, EqualsItsDefinitionForFirstTokens) {
