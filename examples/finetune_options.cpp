@@ -35,7 +35,8 @@ double peak_megabytes_of_this_process() {
       << "finetune_reviews: " << problem
       << "\nusage: finetune_reviews --model DIR --train CSV --test CSV"
          "\n  [--epochs N] [--max_steps N] [--batch_size N] [--max_length N]"
-         "\n  [--lr X] [--seed N] [--min_accuracy X] [--json FILE]\n";
+         "\n  [--lr X] [--seed N] [--min_accuracy X] [--json FILE]"
+         "\n  [--test_split 'test[:N]']\n";
   std::exit(64);
 }
 
@@ -47,6 +48,7 @@ FinetuneOptions FinetuneOptions::parse(int argc, char** argv) {
       {"--model", [&](auto& v) { options.model = v; }},
       {"--train", [&](auto& v) { options.train = v; }},
       {"--test", [&](auto& v) { options.test = v; }},
+      {"--test_split", [&](auto& v) { options.test_split = v; }},
       {"--json", [&](auto& v) { options.json = v; }},
       {"--epochs", [&](auto& v) { options.epochs = std::stoll(v); }},
       {"--max_steps", [&](auto& v) { options.max_steps = std::stoll(v); }},

@@ -22,6 +22,7 @@ struct FinetuneOptions {
   std::string model;
   std::string train;
   std::string test;
+  std::string test_split = "test"; ///< such as test[:200]
   std::int64_t epochs = 2;
   std::int64_t max_steps = 0; ///< 0: epochs decide
   std::int64_t batch_size = 16; ///< per rank

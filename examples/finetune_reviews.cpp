@@ -55,7 +55,8 @@ int main(int argc, char** argv) try {
        .seed = options.seed,
        .collate = collate});
   DataLoader test_loader(
-      encoded["test"], {.batch_size = 64, .collate = collate});
+      encoded.select(options.test_split),
+      {.batch_size = 64, .collate = collate});
 
   auto net = AutoModelForSequenceClassification::from_pretrained(
       options.model, {.num_labels = 2});
