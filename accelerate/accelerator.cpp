@@ -84,8 +84,7 @@ struct Accelerator::Impl {
         registry(
             *group,
             {.device = state.device(),
-             .split_batches = given.dataloader.split_batches,
-             .even_batches = given.dataloader.even_batches,
+             .loaders = given.dataloader,
              .ddp = given.ddp,
              .gradient_state = gradients,
              .guards = guards}) {

@@ -31,16 +31,6 @@
 
 namespace accelerate {
 
-/// How the loaders of a job are shared between ranks.
-struct DataLoaderConfiguration {
-  /// Each batch of the user's size is cut into one piece per rank, instead of
-  /// every rank taking batches of that size.
-  bool split_batches = false;
-  /// Ranks get equally many full batches; missing samples are taken from the
-  /// start again.
-  bool even_batches = true;
-};
-
 struct AcceleratorOptions {
   /// Unset: ACCELERATE_MIXED_PRECISION, else no. Only kNo is supported so far.
   std::optional<Precision> mixed_precision = std::nullopt;
@@ -201,6 +191,12 @@ class ACCELERATE_API Accelerator {
   template <TensorVisitable T>
   [[nodiscard]] T gather_for_metrics(const T& value) const {
     return step::gather_for_metrics(process_group(), gradient_state(), value);
+  }
+  /// As gather_for_metrics() for objects: one JSON text for each sample of the
+  /// batch on this rank, in their order.
+  [[nodiscard]] std::vector<std::string> gather_json_for_metrics(
+      const std::vector<std::string>& values) const {
+    return step::gather_valid_json(process_group(), gradient_state(), values);
   }
   template <TensorVisitable T>
   [[nodiscard]] T reduce(const T& value, Reduction reduction = Reduction::kSum)

@@ -1,18 +1,21 @@
 // benchmarks/loader_bench.cpp: samples per second of the loader on tokenised
 // data in memory; prints one line of JSON.
 //   loader_bench --samples 100000 --length 128 --batch_size 32 --rounds 5
+//   accelerate launch --num_processes 2 loader_bench --mode dispatch
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <ctime>
-#include <iostream>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "accelerate/data/loader.h"
+#include "accelerate/accelerator.h"
 
 namespace {
 
@@ -24,6 +27,40 @@ struct Arguments {
   int rounds = 5;
   bool shuffle = false;
   bool ragged = false;
+  std::string mode = "map";
+};
+
+/// The rows of a dataset, read from the beginning.
+struct Rows {
+  accelerate::Dataset dataset;
+  std::int64_t position = 0;
+
+  void restart(std::int64_t /*epoch*/) {
+    position = 0;
+  }
+  std::optional<accelerate::Example> next() {
+    return position == dataset.size() ? std::nullopt
+                                      : std::optional(dataset[position++]);
+  }
+};
+
+/// Batches that a sampler lists one by one.
+class Listed final : public accelerate::BatchSampler {
+ public:
+  explicit Listed(const Arguments& arguments) {
+    for (std::int64_t i = 0; i < arguments.samples; ++i) {
+      if (i % arguments.batch_size == 0) {
+        batches_.emplace_back();
+      }
+      batches_.back().push_back(i);
+    }
+  }
+  accelerate::IndexBatches batches(std::int64_t /*epoch*/) const override {
+    return batches_;
+  }
+
+ private:
+  accelerate::IndexBatches batches_;
 };
 
 /// Token ids of a vocabulary of 30,522; with `ragged` between half of the
@@ -56,6 +93,26 @@ double cpu_seconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
+accelerate::DataLoader make_loader(const Arguments& arguments) {
+  accelerate::Dataset dataset = make_dataset(arguments);
+  accelerate::DataLoaderOptions options{
+      .batch_size = arguments.batch_size,
+      .shuffle = arguments.shuffle,
+      .seed = 0,
+      .collate =
+          arguments.ragged ? accelerate::pad_to_longest() : accelerate::stack(),
+      .num_workers = arguments.workers};
+  if (arguments.mode == "stream") {
+    return accelerate::DataLoader(Rows{std::move(dataset)}, options);
+  }
+  if (arguments.mode == "batches") {
+    options.batch_size = 1;
+    options.batch_sampler = std::make_shared<Listed>(arguments);
+  }
+  return accelerate::DataLoader(std::move(dataset), options);
+}
+
+/// One pass of this rank.
 Rates measure(const accelerate::DataLoader& loader, std::int64_t& checksum) {
   const auto start = std::chrono::steady_clock::now();
   const double cpu_start = cpu_seconds();
@@ -86,16 +143,15 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", arguments.rounds)->check(CLI::PositiveNumber);
   app.add_flag("--shuffle", arguments.shuffle);
   app.add_flag("--ragged", arguments.ragged);
+  app.add_option("--mode", arguments.mode, "dispatch: of every rank of a job")
+      ->check(CLI::IsMember({"map", "stream", "batches", "dispatch"}));
   CLI11_PARSE(app, argc, argv);
 
-  const accelerate::DataLoader loader(
-      make_dataset(arguments),
-      {.batch_size = arguments.batch_size,
-       .shuffle = arguments.shuffle,
-       .seed = 0,
-       .collate = arguments.ragged ? accelerate::pad_to_longest()
-                                   : accelerate::stack(),
-       .num_workers = arguments.workers});
+  accelerate::Accelerator accelerator(
+      {.cpu = true,
+       .dataloader = {.dispatch_batches = arguments.mode == "dispatch"}});
+  const accelerate::DataLoader loader =
+      accelerator.prepare(make_loader(arguments));
   std::int64_t checksum = 0;
   measure(loader, checksum); // warm: the pages of the data are touched
   std::vector<double> rates;
@@ -119,7 +175,10 @@ int main(int argc, char** argv) {
       {"workers", arguments.workers},
       {"shuffle", arguments.shuffle},
       {"ragged", arguments.ragged},
+      {"mode", arguments.mode},
+      {"ranks", accelerator.num_processes()},
       {"checksum", checksum}};
-  std::cout << result.dump() << '\n';
+  accelerator.print(result.dump());
+  accelerator.end_training();
   return 0;
 }

@@ -235,6 +235,32 @@ def loader(programs, args):
     )
 
 
+def loader_modes(programs, args):
+    common = ["--samples", 8_000, "--length", 128, "--batch_size", 32, "--rounds", 3]
+    modes = ("stream", "batches", "dispatch")
+
+    def measure(command_of):
+        rates = {}
+        for mode in modes:
+            result = last_json(run(command_of(mode)))
+            rates[f"{mode}_per_second"] = result["samples_per_second"]
+        return rates
+
+    def ours(mode):
+        arguments = [*common, "--mode", mode]
+        return programs.launch_ours("loader_bench", *arguments) if mode == "dispatch" else [programs.ours("loader_bench"), *arguments]
+
+    def reference(mode):
+        arguments = [*common, "--mode", mode]
+        return programs.torchrun("loader.py", *arguments) if mode == "dispatch" else programs.reference("loader.py", *arguments)
+
+    return Benchmark(
+        f"loader modes: a stream, a batch sampler, one rank; dispatch, each of {RANKS} ranks",
+        [Metric(f"{mode}_per_second", "samples/s", True) for mode in modes],
+        [Side("ours", lambda: measure(ours)), Side("reference", lambda: measure(reference))],
+    )
+
+
 def tokenizer(programs, args):
     folder = ROOT / ".deps" / "assets" / "minilm"
     texts = ROOT / "build" / "bench-work" / "reviews.txt"
@@ -304,7 +330,7 @@ def python_start(programs, args):
 BENCHMARKS = {
     f.__name__: f
     for f in (
-        launch, all_reduce, step, loader, tokenizer, finetune,
+        launch, all_reduce, step, loader, loader_modes, tokenizer, finetune,
         python_step, python_ranks, python_import, python_start,
     )
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <ATen/core/Tensor.h>
+
 #include "accelerate/api.h"
 #include "accelerate/comm/process_group.h"
 
@@ -24,6 +26,25 @@ gather_strings(const ProcessGroup& group, const std::string& text);
     const ProcessGroup& group,
     const std::string& text,
     int from_rank = 0);
+
+struct BroadcastBytesOptions {
+  int from_rank = 0;
+  /// What is sent, for errors. Ranks that pass different texts learn so instead
+  /// of taking one thing for another.
+  std::string what = "bytes";
+};
+
+/// Collective. Blocking. Every rank gets the bytes of `from_rank`, of any
+/// number; what the others pass is ignored.
+/// @param bytes of `from_rank`: uint8 of shape (bytes), contiguous, on the CPU;
+///   elsewhere it may be undefined
+/// @return on `from_rank` the input, elsewhere a new tensor
+/// @throws ConfigError when `from_rank` is no rank of the group
+/// @throws CommError as gather_strings()
+[[nodiscard]] ACCELERATE_API at::Tensor broadcast_bytes(
+    const ProcessGroup& group,
+    const at::Tensor& bytes,
+    const BroadcastBytesOptions& options = {});
 
 /// As gather_strings() for one JSON value per rank.
 /// @throws ConfigError on every rank when one rank's text is not valid JSON;

@@ -57,6 +57,17 @@ class TableSource final : public DatasetSource {
 
 DatasetSource::~DatasetSource() = default;
 
+void DatasetSource::set_epoch(std::int64_t /*epoch*/) {}
+
+void check_collate_unused(const Collate& collate) {
+  ACCELERATE_CHECK(
+      collate.is_default(),
+      ConfigError,
+      "data.loader",
+      "the dataset gives whole batches (get_batch, a Stack transform), and the "
+      "collate of the loader wants single samples; leave one of them out");
+}
+
 std::int64_t checked_size(std::optional<std::size_t> size) {
   ACCELERATE_CHECK(
       size.has_value(),

@@ -3,12 +3,14 @@
 
 #include <concepts>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "accelerate/api.h"
 #include "accelerate/data/collate.h"
@@ -71,6 +73,38 @@ template <typename T>
 concept HasGet = requires(T& dataset) {
   { dataset.get(std::size_t{}) } -> Sample;
 };
+template <typename T>
+concept HasSetEpoch = requires(T& dataset) {
+  dataset.set_epoch(std::int64_t{});
+};
+using RequestedIndices = std::vector<std::size_t>;
+template <typename T>
+concept ManySamples = requires(T& batch) {
+  { *batch.begin() } -> Sample;
+  batch.end();
+};
+/// A dataset of torch::data whose transforms see whole batches.
+template <typename T>
+concept HasGetBatch = requires(T& dataset, const RequestedIndices& indices) {
+  requires(
+      Sample<decltype(dataset.get_batch(indices))> ||
+      ManySamples<std::remove_cvref_t<decltype(dataset.get_batch(indices))>>);
+};
+
+/// Tensors that hold a whole batch already, under the names that stacking
+/// single samples would give.
+template <Sample T>
+Batch to_batch(T batch) {
+  if constexpr (std::same_as<T, Batch>) {
+    return batch;
+  } else {
+    Batch result;
+    for (const auto& [name, value] : to_example(std::move(batch))) {
+      result.set(name, *value.template get_if<at::Tensor>());
+    }
+    return result;
+  }
+}
 
 /// A dataset as the loader sees it.
 class ACCELERATE_API DatasetSource {
@@ -83,6 +117,8 @@ class ACCELERATE_API DatasetSource {
   /// A source that one thread can use beside others; null: this one can be
   /// used by several threads.
   [[nodiscard]] virtual std::shared_ptr<DatasetSource> clone() const = 0;
+  /// Told at the start of every pass.
+  virtual void set_epoch(std::int64_t epoch);
 };
 
 /// @throws ConfigError when the size is unknown.
@@ -125,6 +161,10 @@ Batch collate_samples(
   }
 }
 
+/// @throws ConfigError when samples come as a whole batch, and a collate that
+///   wants single ones is set.
+ACCELERATE_API void check_collate_unused(const Collate& collate);
+
 /// A user's dataset. With a const get() all threads share it; without, each
 /// thread takes a copy, or where it cannot be copied they take turns.
 template <typename T>
@@ -139,14 +179,25 @@ class UserSource final : public DatasetSource {
   [[nodiscard]] Batch collate(
       std::span<const std::int64_t> indices,
       const Collate& collate) override {
-    return collate_samples(indices, collate, [&](std::size_t index) {
-      if constexpr (kIsShared) {
-        return to_example(dataset_->get(index));
-      } else {
-        const std::lock_guard lock(turn_);
-        return to_example(dataset_->get(index));
-      }
-    });
+    if constexpr (!HasGet<T>) {
+      return collate_requested(indices, collate);
+    } else {
+      return collate_samples(indices, collate, [&](std::size_t index) {
+        if constexpr (kIsShared) {
+          return to_example(dataset_->get(index));
+        } else {
+          const std::lock_guard lock(turn_);
+          return to_example(dataset_->get(index));
+        }
+      });
+    }
+  }
+  void set_epoch(std::int64_t epoch) override {
+    if constexpr (HasSetEpoch<T>) {
+      dataset_->set_epoch(epoch);
+    } else {
+      static_cast<void>(epoch);
+    }
   }
   [[nodiscard]] std::shared_ptr<DatasetSource> clone() const override {
     if constexpr (!kIsShared && std::copy_constructible<T>) {
@@ -158,6 +209,29 @@ class UserSource final : public DatasetSource {
 
  private:
   static constexpr bool kIsShared = HasGet<const T>;
+
+  Batch collate_requested(
+      std::span<const std::int64_t> indices,
+      const Collate& collate) {
+    const RequestedIndices requested(indices.begin(), indices.end());
+    try {
+      const std::lock_guard lock(turn_);
+      auto batch = dataset_->get_batch(requested);
+      if constexpr (ManySamples<decltype(batch)>) {
+        std::vector<Example> samples;
+        for (auto& sample : batch) {
+          samples.push_back(to_example(std::move(sample)));
+        }
+        return collate(samples);
+      } else {
+        check_collate_unused(collate);
+        return to_batch(std::move(batch));
+      }
+    } catch (const std::exception& error) {
+      rethrow_with_samples(indices, error);
+    }
+  }
+
   std::shared_ptr<T> dataset_;
   std::mutex turn_;
 };
@@ -167,9 +241,13 @@ class UserSource final : public DatasetSource {
 /// A type that a loader can read: `size()`, an integer or an optional one, and
 /// `get(index)`, which returns an Example, a tensor ("data"), a pair of tensors
 /// or a torch::data::Example ("data", "target"), or a Batch of one sample's
-/// tensors. Datasets of torch::data are such types.
+/// tensors. Datasets of torch::data are such types. Mapped ones have
+/// `get_batch(indices)` instead, which returns a vector of samples, or, with
+/// torch::data::transforms::Stack, a sample whose tensors hold the whole batch.
+/// One with `set_epoch(std::int64_t)` is told at the start of every pass.
 template <typename T>
-concept MapStyleDataset = detail::HasSize<T> && detail::HasGet<T>;
+concept MapStyleDataset = detail::HasSize<T> &&
+    (detail::HasGet<T> || detail::HasGetBatch<T>);
 
 /// Any of them, or a Dataset. Cheap to copy. An lvalue is referenced and must
 /// outlive the loaders made of it; an rvalue is owned; a Dataset is shared.
@@ -202,6 +280,10 @@ class ACCELERATE_API AnyDataset {
   [[nodiscard]] Batch collate(
       std::span<const std::int64_t> indices,
       const Collate& collate) const;
+  /// Tells a dataset that wants to know which epoch begins.
+  void set_epoch(std::int64_t epoch) const {
+    source_->set_epoch(epoch);
+  }
   /// A handle for one thread beside others.
   [[nodiscard]] AnyDataset for_thread() const;
 

@@ -55,6 +55,11 @@ class ACCELERATE_API Collate {
       // NOLINTNEXTLINE(google-explicit-constructor)
       Collate(F function) : function_(std::move(function)) {}
 
+  /// True for the one that stacks by column.
+  [[nodiscard]] bool is_default() const {
+    return !function_ && !is_padding_;
+  }
+
   /// @throws ConfigError naming the column that does not fit; whatever a
   ///   function of your own throws.
   [[nodiscard]] Batch operator()(std::span<const Example> samples) const;

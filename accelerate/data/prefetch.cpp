@@ -27,21 +27,21 @@ void Prefetch::work(int thread) {
   std::unique_lock lock(mutex_);
   while (true) {
     may_make_.wait(lock, [&] {
-      return is_stopping_ || next_to_make_ == plan_.num_batches ||
-          next_to_make_ < next_to_take_ + plan_.capacity;
+      return is_stopping_ || next_to_make_ < next_to_take_ + plan_.capacity;
     });
-    if (is_stopping_ || next_to_make_ == plan_.num_batches) {
+    if (is_stopping_) {
       return;
     }
     const std::int64_t index = next_to_make_++;
     lock.unlock();
-    Slot made;
+    Slot made{.round = std::nullopt, .failure = nullptr, .is_made = true};
     try {
-      made.batch = make_(thread, index);
+      made.round = make_(thread, index);
     } catch (...) {
       made.failure = std::current_exception();
     }
     lock.lock();
+    is_stopping_ = is_stopping_ || (!made.round && !made.failure);
     slot_of(index) = std::move(made);
     if (index == next_to_take_) {
       is_made_.notify_one();
@@ -49,12 +49,15 @@ void Prefetch::work(int thread) {
   }
 }
 
-Batch Prefetch::take() {
+std::optional<Round> Prefetch::next() {
   Slot taken;
   {
     std::unique_lock lock(mutex_);
     Slot& slot = slot_of(next_to_take_);
-    is_made_.wait(lock, [&] { return slot.batch || slot.failure; });
+    is_made_.wait(lock, [&] { return slot.is_made; });
+    if (!slot.round && !slot.failure) {
+      return std::nullopt; // and so it stays
+    }
     taken = std::exchange(slot, Slot());
     ++next_to_take_;
   }
@@ -62,7 +65,7 @@ Batch Prefetch::take() {
   if (taken.failure) {
     std::rethrow_exception(taken.failure);
   }
-  return *std::move(taken.batch);
+  return std::move(taken.round);
 }
 
 } // namespace accelerate::data

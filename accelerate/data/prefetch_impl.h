@@ -1,4 +1,4 @@
-// accelerate/data/prefetch_impl.h: batches made by threads, taken in order.
+// accelerate/data/prefetch_impl.h: rounds made by threads, taken in order.
 #pragma once
 
 #include <condition_variable>
@@ -11,38 +11,36 @@
 #include <vector>
 
 #include "accelerate/api.h"
-#include "accelerate/nested/batch.h"
+#include "accelerate/data/round_source_impl.h"
 
 namespace accelerate::data {
 
 struct PrefetchPlan {
-  std::int64_t num_batches = 0;
   int num_threads = 1;
-  /// Batches that may be ready or in the making at once.
+  /// Rounds that may be ready or in the making at once.
   std::int64_t capacity = 2;
 };
 
-/// Makes batch 0, 1, … num_batches - 1 on threads, at most `capacity` ahead of
-/// the one that was taken last. The destructor stops and joins the threads; it
-/// waits for at most one batch of each.
-class ACCELERATE_API Prefetch {
+/// Makes round 0, 1, … on threads, at most `capacity` ahead of the one that was
+/// taken last, until one of them is nothing. The destructor stops and joins the
+/// threads; it waits for at most one round of each.
+class ACCELERATE_API Prefetch final : public RoundSource {
  public:
-  /// Makes batch `index` on thread `thread`.
-  using Make = std::function<Batch(int thread, std::int64_t index)>;
+  /// Makes round `index` on thread `thread`; nothing behind the last one.
+  using Make =
+      std::function<std::optional<Round>(int thread, std::int64_t index)>;
 
   Prefetch(const PrefetchPlan& plan, Make make);
-  Prefetch(const Prefetch&) = delete;
-  Prefetch& operator=(const Prefetch&) = delete;
-  ~Prefetch();
+  ~Prefetch() override;
 
-  /// The next batch in order. Blocking: until it is ready.
-  /// @throws whatever making that batch threw.
-  [[nodiscard]] Batch take();
+  /// @throws whatever making that round threw.
+  [[nodiscard]] std::optional<Round> next() override;
 
  private:
   struct Slot {
-    std::optional<Batch> batch;
+    std::optional<Round> round;
     std::exception_ptr failure;
+    bool is_made = false;
   };
 
   void work(int thread);
@@ -58,6 +56,7 @@ class ACCELERATE_API Prefetch {
   std::vector<Slot> slots_; // [index mod capacity]
   std::int64_t next_to_make_ = 0;
   std::int64_t next_to_take_ = 0;
+  // Nothing more is made once a round was nothing.
   bool is_stopping_ = false;
   std::vector<std::jthread> threads_; // last: they use everything above
 };

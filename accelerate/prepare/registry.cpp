@@ -102,7 +102,7 @@ void Registry::adopt_scheduler(
   scheduler.bind(
       optimizers_beside.front(),
       {.world_size = group_.world_size(),
-       .split_batches = options_.split_batches});
+       .split_batches = options_.loaders.split_batches});
 }
 
 DataLoader Registry::adopt_loader(
@@ -111,14 +111,21 @@ DataLoader Registry::adopt_loader(
   if (loader.is_sharded()) {
     return loader;
   }
+  const DataLoaderConfiguration& sharing = options_.loaders;
+  const bool moves = placement == Placement::kMove;
   return loader.shard(
       {.rank = group_.global_rank(),
        .world_size = group_.world_size(),
-       .even_batches = options_.even_batches,
-       .split_batches = options_.split_batches,
-       .device = placement == Placement::kMove ? std::optional(options_.device)
-                                               : std::nullopt,
-       .seed = seed_of_rank_0(group_, loader.seed()),
+       .even_batches = sharing.even_batches,
+       .split_batches = sharing.split_batches,
+       .dispatch_batches =
+           sharing.dispatch_batches.value_or(loader.is_stream() && moves),
+       .group = group_,
+       .device = moves ? std::optional(options_.device) : std::nullopt,
+       .non_blocking = sharing.non_blocking,
+       .rng_types = sharing.rng_types,
+       .seed = sharing.data_seed ? *sharing.data_seed
+                                 : seed_of_rank_0(group_, loader.seed()),
        .gradient_state = options_.gradient_state});
 }
 

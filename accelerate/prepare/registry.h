@@ -2,7 +2,9 @@
 // the checks between models, optimisers, schedules and loaders.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,12 +19,35 @@
 #include "accelerate/prepare/model_core.h"
 #include "accelerate/state/gradient_state.h"
 
+namespace accelerate {
+
+/// How the loaders of a job are shared between ranks.
+struct DataLoaderConfiguration {
+  /// Each batch of the user's size is cut into one piece per rank, instead of
+  /// every rank taking batches of that size.
+  bool split_batches = false;
+  /// Ranks get equally many full batches; missing samples are taken from the
+  /// start again.
+  bool even_batches = true;
+  /// Rank 0 reads and sends every rank its batches. Unset: for streams whose
+  /// batches move to the device.
+  std::optional<bool> dispatch_batches = std::nullopt;
+  /// Of the shuffle of every loader. Unset: rank 0's seed of the loader. The
+  /// order depends on the seed and the epoch alone, with and without it.
+  std::optional<std::uint64_t> data_seed = std::nullopt;
+  /// Copies to a GPU do not wait; of use with DataLoaderOptions::pin_memory.
+  bool non_blocking = false;
+  /// Generators that take rank 0's state at the start of every pass.
+  std::vector<RngType> rng_types = {};
+};
+
+} // namespace accelerate
+
 namespace accelerate::prepare {
 
 struct RegistryOptions {
   c10::Device device = c10::kCPU;
-  bool split_batches = false;
-  bool even_batches = true;
+  DataLoaderConfiguration loaders = {};
   DistributedDataParallelOptions ddp;
   /// Told which loader is being iterated; tells optimisers and schedules when
   /// gradients accumulate. Never null.

@@ -9,6 +9,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
+#include <nlohmann/json.hpp>
 
 #include "accelerate/comm/exchange.h"
 #include "accelerate/error.h"
@@ -36,13 +37,17 @@ std::int64_t rows_of(const at::Tensor& tensor) {
   return tensor.dim() == 0 ? 1 : tensor.size(0);
 }
 
+/// The position of this rank's batch, as RankRows begins.
+std::string position_text(const GradientState& state) {
+  return is_tail(state) ? concat(state.valid_samples(), ' ', state.remainder())
+                        : "-1 0";
+}
+
 /// As text, because ranks that disagree bring lists of different lengths.
 std::string to_text(
     const std::vector<at::Tensor>& tensors,
     const GradientState& state) {
-  std::string text = is_tail(state)
-      ? concat(state.valid_samples(), ' ', state.remainder())
-      : "-1 0";
+  std::string text = position_text(state);
   for (const at::Tensor& tensor : tensors) {
     text += ' ' + std::to_string(rows_of(tensor));
   }
@@ -141,7 +146,72 @@ at::Tensor keep_rows(
   return at::cat(parts);
 }
 
+/// The position and the number of values, their lengths in a second line, then
+/// the values one after the other.
+std::string join_values(
+    const std::vector<std::string>& values,
+    const GradientState& state) {
+  std::string text = concat(position_text(state), ' ', values.size(), '\n');
+  for (const std::string& value : values) {
+    text += std::to_string(value.size()) + ' ';
+  }
+  text += '\n';
+  for (const std::string& value : values) {
+    text += value;
+  }
+  return text;
+}
+
+std::vector<std::string> split_values(const std::string& text) {
+  const std::size_t first_end = text.find('\n');
+  const std::size_t lengths_end = text.find('\n', first_end + 1);
+  std::istringstream lengths(
+      text.substr(first_end + 1, lengths_end - first_end - 1));
+  std::vector<std::string> values;
+  std::size_t begin = lengths_end + 1;
+  for (std::size_t length = 0; lengths >> length; begin += length) {
+    values.push_back(text.substr(begin, length));
+  }
+  return values;
+}
+
+void check_json(const std::vector<std::string>& values, std::size_t rank) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    ACCELERATE_CHECK(
+        nlohmann::json::accept(values[i]),
+        ConfigError,
+        kWhere,
+        "value ",
+        i,
+        " of rank ",
+        rank,
+        " is not valid JSON: '",
+        values[i].substr(0, 60),
+        "'");
+  }
+}
+
 } // namespace
+
+std::vector<std::string> gather_valid_json(
+    const ProcessGroup& group,
+    const GradientState& state,
+    const std::vector<std::string>& values) {
+  std::vector<RankRows> ranks;
+  std::vector<std::vector<std::string>> parts; // [global_rank]
+  for (const auto& text : gather_strings(group, join_values(values, state))) {
+    ranks.push_back(from_text(text.substr(0, text.find('\n'))));
+    parts.push_back(split_values(text));
+    check_json(parts.back(), parts.size() - 1);
+  }
+  const std::vector<std::int64_t> keep = rows_to_keep(ranks, 0, true);
+  std::vector<std::string> result;
+  for (std::size_t rank = 0; rank < parts.size(); ++rank) {
+    const auto begin = parts[rank].begin();
+    result.insert(result.end(), begin, begin + keep[rank]);
+  }
+  return result;
+}
 
 std::int64_t valid_rows(const GradientState& state, std::int64_t rows) {
   const std::int64_t valid = state.valid_samples();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -41,6 +42,17 @@ namespace accelerate::step {
     const ProcessGroup& group,
     const GradientState& state,
     const std::vector<at::Tensor>& tensors);
+
+/// The same for values that are no tensors: one JSON text for each sample of
+/// this rank's batch, of any length. Ranks may have different numbers of them.
+/// Collective.
+/// @return the texts kept of all ranks, in the order of ranks
+/// @throws ConfigError on every rank when a text is not valid JSON; names it
+/// @throws CommError when the exchange fails.
+[[nodiscard]] ACCELERATE_API std::vector<std::string> gather_valid_json(
+    const ProcessGroup& group,
+    const GradientState& state,
+    const std::vector<std::string>& values);
 
 /// The same over a nested value.
 /// Source: accelerate Accelerator.gather_for_metrics

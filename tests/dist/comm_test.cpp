@@ -40,6 +40,10 @@ TEST_P(Worlds, GradientsAreTheMeanOverTheRanks) {
   expect_success({.world_size = GetParam(), .case_name = "reducer/"});
 }
 
+TEST_P(Worlds, LoadersGiveEverySampleOnce) {
+  expect_success({.world_size = GetParam(), .case_name = "loader/"});
+}
+
 TEST_P(Worlds, NothingListensBeyondLoopback) {
   expect_success(
       {.world_size = GetParam(),
@@ -96,6 +100,12 @@ TEST(Faults, ARankKilledInBackwardEndsTheOthers) {
   expect_survivors_fail(
       {.world_size = 3, .case_name = "fault/kill_in_backward"},
       "step.backward");
+}
+
+TEST(Faults, ARankKilledWhileRank0ReadsEndsTheOthers) {
+  expect_survivors_fail(
+      {.world_size = 3, .case_name = "fault/kill_in_dispatch"},
+      "comm.broadcast_bytes");
 }
 
 TEST(Faults, AMissingRankIsNamed) {

@@ -27,6 +27,7 @@ RankCases collective_cases();
 RankCases reducer_cases();
 RankCases reducer_guard_cases();
 RankCases fault_cases();
+RankCases loader_cases();
 RankCases watch_cases();
 
 /// Thrown when a result is not the expected one.

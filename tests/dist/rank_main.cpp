@@ -41,6 +41,7 @@ RankCases all_cases() {
   cases.merge(reducer_cases());
   cases.merge(reducer_guard_cases());
   cases.merge(fault_cases());
+  cases.merge(loader_cases());
   cases.merge(watch_cases());
   return cases;
 }

@@ -4,8 +4,13 @@
 #include <optional>
 
 #include <ATen/ops/full.h>
+#include <torch/data/datasets/map.h>
 #include <torch/data/datasets/tensor.h>
+#include <torch/data/samplers/distributed.h>
+#include <torch/data/transforms/lambda.h>
+#include <torch/data/transforms/stack.h>
 
+#include "accelerate/data/loader.h"
 #include "accelerate/error.h"
 #include "throws_with.h"
 
@@ -76,6 +81,32 @@ struct Stream {
   std::size_t reads = 0;
 };
 
+/// As users of torch::data write them.
+struct Digits : torch::data::datasets::Dataset<Digits> {
+  torch::data::Example<> get(std::size_t index) override {
+    if (index == 3) {
+      throw std::runtime_error("no such digit");
+    }
+    return {scalar(index), scalar(index + 10)};
+  }
+  std::optional<std::size_t> size() const override {
+    return 4;
+  }
+};
+auto twice() {
+  return torch::data::transforms::Lambda<torch::data::Example<>>(
+      [](torch::data::Example<> example) {
+        return torch::data::Example<>(example.data * 2, example.target);
+      });
+}
+
+// What samplers of torch::data are told apart by; they do not compile.
+static_assert(
+    detail::TorchSampler<torch::data::samplers::DistributedRandomSampler>);
+static_assert(
+    detail::TorchSampler<torch::data::samplers::DistributedSequentialSampler&>);
+static_assert(!detail::TorchSampler<std::shared_ptr<RandomSampler>>);
+
 // A type without get is no dataset, and the compiler says so at the loader.
 static_assert(!MapStyleDataset<std::vector<int>>);
 static_assert(MapStyleDataset<Examples> && MapStyleDataset<Endless>);
@@ -140,6 +171,29 @@ TEST(AnyDataset, ReadsDatasetsOfTorchData) {
   const Batch batch = dataset.for_thread().collate(Ints{0, 4}, stack());
   EXPECT_EQ(batch["data"].sizes(), at::IntArrayRef({2, 2}));
   EXPECT_FALSE(batch.contains("target"));
+}
+
+TEST(AnyDataset, ReadsMappedDatasetsOfTorchData) {
+  const AnyDataset samples = Digits().map(twice());
+  const AnyDataset stacked =
+      Digits().map(twice()).map(torch::data::transforms::Stack<>());
+  for (const AnyDataset& dataset : {samples, stacked}) {
+    EXPECT_EQ(dataset.size(), 4);
+    const Batch batch = dataset.for_thread().collate(Ints{2, 1}, stack());
+    EXPECT_EQ(batch["data"].sizes(), at::IntArrayRef({2}));
+    EXPECT_EQ(batch["data"][0].item<double>(), 4);
+    EXPECT_EQ(batch["target"][1].item<double>(), 11);
+    EXPECT_THAT(
+        message_of<ConfigError>([&] {
+          (void)dataset.collate(Ints{1, 3}, stack());
+        }),
+        HasSubstr("collate of samples 1, 3: no such digit"));
+  }
+  const Collate own = [](std::span<const Example>) { return Batch(); };
+  EXPECT_TRUE(samples.collate(Ints{0}, own).empty());
+  EXPECT_THAT(
+      message_of<ConfigError>([&] { (void)stacked.collate(Ints{0}, own); }),
+      HasSubstr("the dataset gives whole batches"));
 }
 
 TEST(AnyDataset, RefersToAnLvalueAndOwnsAnRvalue) {
