@@ -2,6 +2,7 @@
 #include "accelerate/comm/bucket_reducer_impl.h"
 
 #include "accelerate/comm/process_group_impl.h"
+#include "accelerate/comm/row_hook_impl.h"
 #include "accelerate/error.h"
 
 #include <torch/csrc/autograd/engine.h>
@@ -253,8 +254,13 @@ std::shared_ptr<BucketReducer> BucketReducer::create(
     const ProcessGroup& group,
     const std::vector<NamedTensor>& parameters,
     const DistributedDataParallelOptions& options) {
-  return std::make_shared<C10dBucketReducer>(
-      make_reducer(group, parameters, options), options);
+  auto reducer = make_reducer(group, parameters, options);
+  auto hook =
+      make_row_hook(group.impl().transport->gradient_group(), parameters);
+  if (hook != nullptr) {
+    reducer->register_comm_hook(std::move(hook));
+  }
+  return std::make_shared<C10dBucketReducer>(std::move(reducer), options);
 }
 
 } // namespace accelerate::comm

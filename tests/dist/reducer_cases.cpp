@@ -285,6 +285,38 @@ Setup no_sync_setup() {
   return setup;
 }
 
+/// A vocabulary so large that only touched rows are exchanged: ranks touch
+/// unequally many, rank 0 none at all in even steps; from step 2 on, when rank
+/// 1 touches all, it is exchanged as it stands.
+Setup table_setup() {
+  constexpr std::int64_t kRows = 4500;
+  Setup setup;
+  setup.adapt = [](Net& net) {
+    net.drop_spare();
+    const at::Tensor values = at::arange(kRows * 250).remainder(11) * 0.01;
+    net.parameters.push_back(
+        {"table", values.view({kRows, 250}).to(at::kFloat).requires_grad_()});
+  };
+  setup.step = [](Engine& engine, Nets& nets, int step) {
+    const int rank = engine.data_rank();
+    std::vector<std::int64_t> ids;
+    for (int i = 0; i < 5 * (rank + step % 2); ++i) {
+      ids.push_back((rank * 1300 + i * i * 97 + step) % kRows);
+    }
+    if (rank == 1) {
+      ids.insert(ids.end(), {0, kRows - 1, kRows - 1});
+    }
+    const at::Tensor rows =
+        step == 2 && rank == 1 ? at::arange(kRows) : at::tensor(ids, at::kLong);
+    const at::Tensor& table = nets[0].parameters.back().tensor;
+    engine.backward(loss_of(engine.forward(0, [&] {
+      return nets[0].forward(engine.input(step)) +
+          at::embedding(table, rows).sum() * 1e-3;
+    })));
+  };
+  return setup;
+}
+
 } // namespace
 
 RankCases reducer_cases() {
@@ -297,6 +329,7 @@ RankCases reducer_cases() {
       {"reducer/forward_only", with_variants(forward_without_backward_setup())},
       {"reducer/unused_model", with_variants(unused_model_setup())},
       {"reducer/frozen", with_variants(frozen_setup())},
+      {"reducer/table", with_variants(table_setup())},
       {"reducer/tied", with_variants(tied_setup())},
       {"reducer/unused_parameter", with_variants(unused_parameter_setup())},
       {"reducer/two_heads", with_variants(two_heads_setup())},
