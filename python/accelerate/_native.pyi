@@ -8,7 +8,7 @@ import datetime
 import torch
 import torch.distributed.distributed_c10d
 import typing
-__all__: list[str] = ['Accumulate', 'ActiveLoader', 'BatchShard', 'CheckpointError', 'CommError', 'ConfigError', 'DistributedDataParallelOptions', 'GradientState', 'InternalError', 'LoaderPosition', 'ModelCore', 'NoSync', 'ProcessGroup', 'ProcessState', 'Reduction', 'Trigger', 'backward', 'barrier', 'broadcast', 'broadcast_bytes', 'clip_grad_norm', 'clip_grad_value', 'gather', 'gather_bytes', 'gather_valid_rows', 'initialize_process_state', 'open_store', 'pad_across_processes', 'reduce', 'reset_process_state', 'run_in_order', 'schedule_steps', 'share_of', 'torch_version', 'valid_rows']
+__all__: list[str] = ['Accumulate', 'ActiveLoader', 'BatchShard', 'CheckpointError', 'CommError', 'ConfigError', 'DistributedDataParallelOptions', 'GradientState', 'InternalError', 'LoaderPosition', 'ModelCore', 'NoSync', 'ProcessGroup', 'ProcessState', 'Reduction', 'RoundShard', 'Trigger', 'backward', 'barrier', 'broadcast', 'broadcast_bytes', 'clip_grad_norm', 'clip_grad_value', 'gather', 'gather_bytes', 'gather_valid_rows', 'initialize_process_state', 'open_store', 'pad_across_processes', 'reduce', 'reset_process_state', 'run_in_order', 'schedule_steps', 'share_of', 'torch_version', 'valid_rows']
 class ConfigError(ValueError):
     """
     What the caller asked for cannot be done, and the caller can fix it.
@@ -336,6 +336,23 @@ class DistributedDataParallelOptions:
     @static_graph.setter
     def static_graph(self, arg0: bool) -> None:
         ...
+class RoundShard:
+    """
+    The rule of one round, for data whose end is not known before it comes.
+    """
+    def __init__(self, *, batch_size: typing.SupportsInt | typing.SupportsIndex, drop_last: bool, rank: typing.SupportsInt | typing.SupportsIndex, world_size: typing.SupportsInt | typing.SupportsIndex, even_batches: bool, split_batches: bool, dispatch_batches: bool) -> None:
+        """
+        The share of process `rank`. Not collective.
+        """
+    def slots(self, num_in_round: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int]:
+        """
+        First slot, size, and samples that are not repetitions, of this process's batch of a round.
+        """
+    @property
+    def round_size(self) -> int:
+        """
+        Samples that all processes take at once.
+        """
 class BatchShard:
     """
     The rules by which batches are shared out.

@@ -26,7 +26,7 @@ from .utils.dataclasses import (
 from .utils.environment import get_int_from_env
 
 if TYPE_CHECKING:
-    from .data_loader import DataLoaderShard
+    from .prepared_loader import PreparedLoader
 
 _HANDLERS = {
     AutocastKwargs: "autocast_handler",
@@ -197,7 +197,6 @@ class Accelerator(TrainingStep):
             )
         if split_batches:
             self.dataloader_config.split_batches = True
-        self.dataloader_config.validate()
         options = self.ddp_handler or DistributedDataParallelKwargs()
         self._ddp_options = options.to_native()
         # Of InitProcessGroupKwargs only what was asked for: its default backend says nothing about this job.
@@ -220,7 +219,7 @@ class Accelerator(TrainingStep):
         self._models: list[tuple] = []  # as given, as returned, the engine's view
         self._optimizers: list[AcceleratedOptimizer] = []
         self._schedulers: list[AcceleratedScheduler] = []
-        self._dataloaders: list[DataLoaderShard] = []
+        self._dataloaders: list[PreparedLoader] = []
         self._cores: list[_native.ModelCore] = []
 
     # --- settings
@@ -247,7 +246,7 @@ class Accelerator(TrainingStep):
 
     @property
     def dispatch_batches(self) -> bool | None:
-        """Whether process 0 reads for all; not supported yet."""
+        """Whether process 0 reads for all; None: for iterable datasets."""
         return self.dataloader_config.dispatch_batches
 
     @property
@@ -271,7 +270,7 @@ class Accelerator(TrainingStep):
 
     @property
     def use_stateful_dataloader(self) -> bool:
-        """Always False: not supported yet."""
+        """Whether the state of loaders was asked for; every prepared loader has one."""
         return self.dataloader_config.use_stateful_dataloader
 
     @property

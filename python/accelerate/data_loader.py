@@ -1,6 +1,7 @@
 """Loaders: torch's DataLoader, with the batches of this process only."""
 
 import itertools
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeGuard
@@ -9,8 +10,12 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler
 
 from . import _native
+from .dispatcher import DataLoaderDispatcher
 from .errors import ConfigError
-from .samplers import WRAPPERS, BatchSamplerShard, SeedableRandomSampler, SkipBatchSampler, layers_of
+from .loader_state import replayed
+from .prepared_loader import END, PreparedLoader, get_sampler, index_source
+from .samplers import BatchSamplerShard, SeedableRandomSampler, SkipBatchSampler, layers_of
+from .sharding import IterableDatasetShard
 from .state import GradientState, PartialState
 from .utils.random import synchronize_rng_states
 
@@ -28,33 +33,9 @@ _KEPT_SETTINGS = (
     "persistent_workers",
     "in_order",
 )
-_END = object()
 
 
-def _index_source(loader: DataLoader):
-    """What decides the order: a batch sampler, or a plain sampler where nothing is batched."""
-    if isinstance(loader.sampler, BatchSampler) or loader.batch_sampler is None:
-        return loader.sampler
-    return loader.batch_sampler
-
-
-def _user_source(loader: DataLoader):
-    """The same, as the user made it."""
-    source = _index_source(loader)
-    while isinstance(source, WRAPPERS):
-        source = source.batch_sampler
-    return source
-
-
-def get_sampler(dataloader: DataLoader) -> Any:
-    """The sampler that gives a loader its single indices, or None where its batch sampler has none."""
-    source = _user_source(dataloader)
-    if hasattr(source, "sampler"):
-        return source.sampler
-    return source if dataloader.batch_sampler is None else None
-
-
-class DataLoaderShard(DataLoader):
+class DataLoaderShard(PreparedLoader):
     """A prepared loader: a `torch.utils.data.DataLoader` that knows its place in the job.
 
     It is one batch ahead, so that the last batch is known as such when it is handed out, and moves batches to `device`.
@@ -62,20 +43,18 @@ class DataLoaderShard(DataLoader):
     nest.
 
     Args:
-        dataset: of map style, or in a world of one an `IterableDataset`.
+        dataset: of map style, an `IterableDatasetShard`, or an `IterableDataset` with this process's samples alone.
         device (`torch.device`, *optional*): where batches go; None leaves them where they are.
         rng_types (`list` of `str`, *optional*): random streams made equal on all processes when a pass starts.
         synchronized_generator (`torch.Generator`, *optional*): the stream called 'generator'.
-        skip_batches (`int`): batches of every pass to read and leave out.
+        skip_batches (`int`): batches of every pass to leave out; of an iterable dataset they are read.
         iteration (`int`): the epoch to begin with.
-        use_stateful_dataloader, torch_device_mesh: not supported yet.
+        use_stateful_dataloader (`bool`): changes nothing: every prepared loader has `state_dict` and `load_state_dict`.
+        torch_device_mesh: not supported yet.
         **kwargs: of `torch.utils.data.DataLoader`.
 
-    Attributes: `end_of_dataloader` and `remainder` of the newest pass; `total_batch_size`: samples of a round;
-    `total_dataset_length`; `batch_size`: samples of this process's batches; the others of `DataLoader`.
+    Attributes: those of `PreparedLoader`.
     """
-
-    _is_accelerate_prepared = True
 
     def __init__(
         self,
@@ -91,49 +70,40 @@ class DataLoaderShard(DataLoader):
         iteration: int = 0,
         **kwargs: Any,
     ) -> None:
-        _refuse_unsupported(use_stateful_dataloader=use_stateful_dataloader, torch_device_mesh=torch_device_mesh)
-        super().__init__(dataset, **kwargs)
-        if kwargs.get("batch_sampler") is not None:
-            # torch sets it to None beside a batch sampler; scripts want to know it.
-            self.__dict__["batch_size"] = _batch_size_of_one_process(self.batch_sampler)
+        super().__init__(dataset, iteration, skip_batches, _drop_last, _non_blocking, torch_device_mesh, **kwargs)
         self.device = device
         self.rng_types = rng_types
         self.synchronized_generator = synchronized_generator
-        self.skip_batches = skip_batches
-        self.iteration = iteration
-        self._drop_last = _drop_last or getattr(_index_source(self), "drop_last", False)
-        self._non_blocking = _non_blocking
-        self._position: _native.LoaderPosition | None = None
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch promises an iterator of its own
-        if self.rng_types:
+        if self.rng_types and self._resumed is None:
             synchronize_rng_states(self.rng_types, self.synchronized_generator)
-        self.set_epoch(self.iteration)
-        position = self._position = _native.LoaderPosition()
-        position.remainder = self._expected_remainder()
+        position, progress = self._begin_pass()
         gradients = GradientState()._native
         gradients.push_loader(position)
         try:
-            yield from self._pass(position)
+            yield from self._pass(position, progress)
         finally:  # after a break too
             gradients.remove_loader(position)
 
-    def _pass(self, position) -> Iterator[Any]:
-        batches: Iterator[Any] = super().__iter__()
-        tail = next((layer._tail for layer in layers_of(_index_source(self)) if hasattr(layer, "_tail")), None)
-        if self.skip_batches:
-            batches = itertools.islice(batches, self.skip_batches, None)
-        move = self._mover()
-        batch = next(batches, _END)
-        if batch is _END:
+    def _pass(self, position, progress) -> Iterator[Any]:
+        with replayed(self, progress):
+            batches, tail = self._open(self.skip_batches + progress.handed_out)
+            batch = next(batches, END)
+        if batch is END:
+            if progress.is_resumed:  # there was nothing left of it
+                self._end_pass(progress)
             return
+        move = self._mover()
         if move is None:
             for following in batches:
+                progress.handed_out += 1
                 yield batch
                 batch = following
         else:
             batch = move(batch)
             for following in batches:
+                progress.handed_out += 1
                 yield batch
                 batch = move(following)
         position.end_of_dataloader = True
@@ -143,11 +113,14 @@ class DataLoaderShard(DataLoader):
         elif self._is_length_certain():
             # No sample is repeated, but a loss that a script repeats for the whole batch size ends with the samples.
             position.valid_samples = position.remainder or -1
+        progress.handed_out += 1
         yield batch
-        self.iteration += 1
+        self._end_pass(progress)
 
     def __len__(self) -> int:
-        return max(0, super().__len__() - self.skip_batches)
+        length = super().__len__()
+        self.__dict__["_IterableDataset_len_called"] = None  # torch would warn of what it counts itself
+        return max(0, length - self.skip_batches)
 
     def _mover(self) -> Callable | None:
         """What takes a batch to `device`, or None where it is there already."""
@@ -157,81 +130,6 @@ class DataLoaderShard(DataLoader):
         from .utils.operations import send_to_device
 
         return lambda batch: send_to_device(batch, device, non_blocking=self._non_blocking)
-
-    def _expected_remainder(self) -> int:
-        """Samples of the last round where they do not fill it, as far as lengths tell before the end."""
-        sampler = self.get_sampler()
-        try:
-            length = len(sampler) if hasattr(sampler, "__len__") else self.total_dataset_length
-            total = self.total_batch_size
-            return -1 if self._drop_last or total is None else length % total
-        except (TypeError, NotImplementedError):  # no length
-            return -1
-
-    def _is_length_certain(self) -> bool:
-        """Whether the batches are torch's own, over a sampler with a length: others may leave samples out."""
-        return type(_user_source(self)) is BatchSampler and hasattr(self.get_sampler(), "__len__")
-
-    @property
-    def end_of_dataloader(self) -> bool:
-        """Whether the newest pass has handed out its last batch."""
-        return self._position is not None and self._position.end_of_dataloader
-
-    @property
-    def remainder(self) -> int:
-        """Samples of the newest pass's last round when they do not fill it, 0 when they do, -1 when unknown."""
-        return -1 if self._position is None else self._position.remainder
-
-    @property
-    def gradient_state(self) -> GradientState:
-        """The state of the current step, which follows open passes."""
-        return GradientState()
-
-    @property
-    def total_batch_size(self) -> int | None:
-        """Samples that all processes take at once; None where batches have no common size."""
-        source = _index_source(self)
-        size = getattr(source, "batch_size", None)
-        shard = next((layer for layer in layers_of(source) if isinstance(layer, BatchSamplerShard)), None)
-        if size is None or shard is None or shard.split_batches:
-            return size
-        return size * shard.num_processes
-
-    @property
-    def total_dataset_length(self) -> int:
-        """Samples of the dataset, of all processes together."""
-        dataset: Any = self.dataset
-        return dataset.total_length if hasattr(dataset, "total_length") else len(dataset)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch of the next pass, for all samplers and the dataset that have a `set_epoch`."""
-        self.iteration = epoch
-        layers = list(layers_of(_index_source(self)))
-        for one in (*layers, *(getattr(layer, "sampler", None) for layer in layers), self.dataset):
-            if hasattr(one, "set_epoch"):
-                one.set_epoch(epoch)
-
-    def get_sampler(self) -> Any:
-        """The sampler of single indices, or None."""
-        return get_sampler(self)
-
-    def set_sampler(self, sampler: Any) -> None:
-        """Replaces the sampler of single indices, from the next pass on."""
-        wrapper, source = None, _index_source(self)
-        while isinstance(source, WRAPPERS):
-            wrapper, source = source, source.batch_sampler
-        if hasattr(source, "sampler"):
-            source.sampler = sampler
-        elif self.batch_sampler is not None:
-            raise ConfigError(f"[data_loader.set_sampler] {type(source).__name__} has no sampler to replace")
-        elif wrapper is not None:
-            wrapper.batch_sampler = sampler
-        else:
-            self.__dict__["sampler"] = sampler  # torch refuses to assign it
-
-    def __getstate__(self):
-        # A pass that is open, and workers that wait for the next one, stay in this process.
-        return {**self.__dict__, "_position": None, "_iterator": None}
 
 
 class SkipDataLoader(DataLoader):
@@ -254,23 +152,13 @@ class SkipDataLoader(DataLoader):
         return max(0, super().__len__() - self.skip_batches)
 
 
-def _batch_size_of_one_process(batch_sampler) -> int | None:
-    size: Any = getattr(batch_sampler, "batch_size", None)
-    for layer in layers_of(batch_sampler):
-        if isinstance(layer, BatchSamplerShard) and layer.split_batches:
-            return size // layer.num_processes
-    return size
+def is_prepared(dataloader: Any) -> TypeGuard[PreparedLoader]:
+    """Whether a loader came out of `prepare_data_loader`.
 
-
-def is_prepared(dataloader: Any) -> TypeGuard[DataLoaderShard]:
-    """Whether a loader came out of `prepare_data_loader`."""
-    return isinstance(dataloader, DataLoaderShard)
-
-
-def _refuse_unsupported(**arguments) -> None:
-    for name, value in arguments.items():
-        if value is not None and value is not False:
-            raise ConfigError(f"[data_loader] {name} is not supported yet; leave it out")
+    Args:
+        dataloader: anything.
+    """
+    return isinstance(dataloader, PreparedLoader)
 
 
 def prepare_data_loader(
@@ -289,69 +177,140 @@ def prepare_data_loader(
     non_blocking: bool = False,
     use_stateful_dataloader: bool = False,
     torch_device_mesh: Any = None,
-) -> DataLoaderShard:
+) -> PreparedLoader:
     """Makes of a loader one that gives this process its share of the batches.
 
     Not collective, except with `use_seedable_sampler` without a `data_seed` in a job of several processes. A sampler
-    with a `generator` attribute that is None gets a private one, seeded by a draw from torch's stream.
+    with a `generator` attribute that is None gets a private one, seeded by a draw from torch's stream, unless batches
+    are dispatched.
 
     Args:
-        dataloader (`torch.utils.data.DataLoader`): over a map-style dataset; in a world of one over any. Its workers,
-            collate function, pinning and the like are kept. Prepared before, it comes back as it was.
+        dataloader (`torch.utils.data.DataLoader`): over any dataset. Its workers, collate function, pinning and the
+            like are kept. Prepared before, it comes back as it was. A `datasets.IterableDataset` with at least as many
+            shards as processes is shared out by shards, so processes may get different numbers of batches.
         device (`torch.device`, *optional*): where batches go with `put_on_device`.
         num_processes, process_index (`int`, *optional*): default: of this job.
         split_batches (`bool`): processes share each batch of the loader's size, a multiple of `num_processes`.
         put_on_device (`bool`): move batches to `device`.
         rng_types (`list` of `str`, *optional*): 'torch', 'cuda', 'generator': streams made equal on all processes when
-            a pass starts; 'generator' is the sampler's.
+            a pass starts; 'generator' is the sampler's, or the iterable dataset's.
+        dispatch_batches (`bool`, *optional*): process 0 reads for all; needs `put_on_device`. Default: for an
+            `IterableDataset` with `put_on_device`.
         even_batches (`bool`): repeat samples from the start, so that all processes get equally many full batches.
+        slice_fn_for_dispatch (callable, *optional*): cuts dispatched batches; see `DataLoaderDispatcher`. Without
+            effect on others.
         use_seedable_sampler (`bool`): the order of a `RandomSampler` depends on seed and epoch alone.
         data_seed (`int`, *optional*): that seed. Default: torch's initial seed, of process 0.
         non_blocking (`bool`): copy to the device without waiting.
-        dispatch_batches, slice_fn_for_dispatch, use_stateful_dataloader, torch_device_mesh: not supported yet.
+        use_stateful_dataloader (`bool`): changes nothing: every prepared loader has `state_dict`.
+        torch_device_mesh: not supported yet.
+
+    Returns:
+        `DataLoaderShard`, or `DataLoaderDispatcher`.
 
     Raises:
-        ConfigError: for what is not supported yet, samplers that share out by themselves, and sizes that do not divide.
+        ConfigError: for what is not supported yet, samplers and datasets that share out by themselves, and sizes that
+            do not divide.
     """
     if is_prepared(dataloader):
         return dataloader
-    _refuse_unsupported(
-        dispatch_batches=dispatch_batches,
-        slice_fn_for_dispatch=slice_fn_for_dispatch,
-        use_stateful_dataloader=use_stateful_dataloader,
-        torch_device_mesh=torch_device_mesh,
-    )
     _check_class("prepare", dataloader)
     _warn_of_own_iteration(dataloader)
     state = PartialState()
     world_size = state.num_processes if num_processes is None else num_processes
     rank = state.process_index if process_index is None else process_index
+    is_iterable = isinstance(dataloader.dataset, IterableDataset)
+    dispatches = is_iterable and put_on_device if dispatch_batches is None else dispatch_batches
+    if dispatches:
+        _check_dispatch(state, world_size, rank, put_on_device)
+    if world_size > 1:
+        _check_shareable(dataloader, even_batches, dispatches)
     sampler = get_sampler(dataloader)
     is_seeded = use_seedable_sampler and isinstance(sampler, RandomSampler)
-    if is_seeded and not isinstance(sampler, SeedableRandomSampler):
+    if is_seeded and (data_seed is not None or not isinstance(sampler, SeedableRandomSampler)):
         is_shared = data_seed is None and num_processes is None
         sampler = _seedable(sampler, _seed_of_main_process(state) if is_shared else data_seed)
-    source, synchronized = _index_source(dataloader), None
-    if world_size > 1:
-        _check_shareable(dataloader, even_batches)
-        if not use_seedable_sampler and hasattr(sampler, "generator"):
-            synchronized = _private_generator(sampler)
-        source = BatchSamplerShard(source, world_size, rank, split_batches, even_batches)
-    if rng_types is not None and synchronized is None:
-        rng_types = [stream for stream in rng_types if getattr(stream, "value", stream) != "generator"]
-    prepared = DataLoaderShard(
-        dataloader.dataset,
-        device=device if put_on_device else None,
-        rng_types=rng_types,
-        synchronized_generator=synchronized,
-        skip_batches=getattr(dataloader, "skip_batches", 0),
-        _drop_last=dataloader.drop_last,
-        _non_blocking=non_blocking,
-        **_settings(dataloader, source),
-    )
+    prepared: PreparedLoader
+    common = {"_drop_last": dataloader.drop_last, "_non_blocking": non_blocking, "torch_device_mesh": torch_device_mesh}
+    common["skip_batches"] = getattr(dataloader, "skip_batches", 0)
+    if dispatches:
+        settings = {**_settings(dataloader, index_source(dataloader)), "generator": None}
+        common.update(split_batches=split_batches, even_batches=even_batches, slice_fn=slice_fn_for_dispatch)
+        prepared = DataLoaderDispatcher(dataloader.dataset, device=device, **common, **settings)
+    else:
+        shared = _Share(dataloader, world_size, rank, split_batches, even_batches)
+        synchronized = shared.synchronized_generator(None if use_seedable_sampler else sampler)
+        if rng_types is not None and synchronized is None:
+            rng_types = [stream for stream in rng_types if getattr(stream, "value", stream) != "generator"]
+        prepared = DataLoaderShard(
+            shared.dataset,
+            device=device if put_on_device else None,
+            rng_types=rng_types,
+            synchronized_generator=synchronized,
+            **common,
+            **shared.settings,
+        )
+        prepared._num_shares = world_size
     if is_seeded:
         prepared.set_sampler(sampler)
     return prepared
+
+
+class _Share:
+    """What one process reads of a loader: `dataset` and `settings` of a loader of its own."""
+
+    dataset: Any
+
+    def __init__(self, loader, world_size, rank, split_batches, even_batches):
+        self.dataset = loader.dataset
+        self.is_one_of_several = world_size > 1
+        source = index_source(loader)
+        if world_size > 1 and not isinstance(self.dataset, IterableDataset):
+            source = BatchSamplerShard(source, world_size, rank, split_batches, even_batches)
+        self.settings = _settings(loader, source)
+        if world_size == 1 or not isinstance(self.dataset, IterableDataset):
+            return
+        if not split_batches and _shards_natively(self.dataset, world_size):
+            self.dataset = loader.dataset.shard(num_shards=world_size, index=rank)
+            return
+        if split_batches and loader.batch_size is None:
+            raise ConfigError("[data_loader] split_batches needs batches of one size, but this loader has no batch_size")
+        self.dataset = IterableDatasetShard(
+            self.dataset,
+            batch_size=1 if loader.batch_size is None else loader.batch_size,
+            drop_last=loader.drop_last,
+            num_processes=world_size,
+            process_index=rank,
+            split_batches=split_batches,
+            even_batches=even_batches,
+        )
+        if split_batches:
+            self.settings["batch_size"] //= world_size
+
+    def synchronized_generator(self, sampler):
+        """The stream of the order that processes must have in common."""
+        if isinstance(self.dataset, IterableDatasetShard):
+            return getattr(self.dataset.dataset, "generator", None)
+        if not self.is_one_of_several or isinstance(self.dataset, IterableDataset) or not hasattr(sampler, "generator"):
+            return None
+        return _private_generator(sampler)
+
+
+def _shards_natively(dataset, world_size):
+    datasets = sys.modules.get("datasets")
+    return datasets is not None and isinstance(dataset, datasets.IterableDataset) and dataset.n_shards >= world_size
+
+
+def _check_dispatch(state, world_size, rank, put_on_device):
+    if not put_on_device:
+        raise ConfigError(
+            "[data_loader.prepare] dispatch_batches=True needs put_on_device=True, as what is sent arrives on the device"
+        )
+    if (world_size, rank) != (state.num_processes, state.process_index):
+        raise ConfigError(
+            f"[data_loader.prepare] dispatch_batches=True is for process {state.process_index} of the "
+            f"{state.num_processes} of this job, got process {rank} of {world_size}"
+        )
 
 
 def _check_class(function, dataloader):
@@ -370,20 +329,16 @@ def _warn_of_own_iteration(dataloader):
         )
 
 
-def _check_shareable(loader, even_batches):
+def _check_shareable(loader, even_batches, dispatches):
     """What cannot be shared out between several processes."""
-    if isinstance(loader.dataset, IterableDataset):
-        raise ConfigError(
-            f"[data_loader.prepare] {type(loader.dataset).__name__} is an IterableDataset, which is not supported yet "
-            "in several processes; use a dataset with a length and indices, or one process"
-        )
-    source = _index_source(loader)
-    for layer in (*layers_of(source), get_sampler(loader)):
+    source = index_source(loader)
+    for layer in (*layers_of(source), get_sampler(loader), loader.dataset):
         counts = [getattr(layer, name, None) for name in ("num_replicas", "num_processes")]
+        counts.append(getattr(getattr(layer, "_distributed", None), "world_size", None))  # of datasets
         if any(isinstance(count, int) and count > 1 for count in counts):
             raise ConfigError(
                 f"[data_loader.prepare] {type(layer).__name__} shares samples out between processes already, and "
-                "prepare() would do it again; use a sampler that gives all samples"
+                "prepare() would do it again; use one that gives all samples"
             )
     if isinstance(loader.sampler, BatchSampler) and loader.batch_size not in (None, 1):
         raise ConfigError(
@@ -391,7 +346,8 @@ def _check_shareable(loader, even_batches):
             "them; pass it as batch_sampler, or use batch_size=None"
         )
     repeats = even_batches and not getattr(source, "drop_last", False)
-    if repeats and loader.num_workers > 0 and not getattr(loader, "in_order", True):
+    is_shared = not dispatches and not isinstance(loader.dataset, IterableDataset)
+    if repeats and is_shared and loader.num_workers > 0 and not getattr(loader, "in_order", True):
         raise ConfigError(
             "[data_loader.prepare] with in_order=False it is not known which of the last batches repeats samples; "
             "leave it out, or use drop_last or even_batches=False"
@@ -429,7 +385,7 @@ def _settings(loader, source):
         del settings["pin_memory_device"]
     if isinstance(loader.dataset, IterableDataset):
         settings.update(batch_size=loader.batch_size, drop_last=loader.drop_last)
-    elif _index_source(loader) is loader.sampler:
+    elif index_source(loader) is loader.sampler:
         settings.update(sampler=source, batch_size=loader.batch_size, drop_last=loader.drop_last)
     else:
         settings["batch_sampler"] = source
@@ -454,10 +410,17 @@ def skip_first_batches(dataloader: DataLoader, num_batches: int = 0) -> DataLoad
     """
     _check_class("skip", dataloader)
     dataset = dataloader.dataset
-    settings = _settings(dataloader, SkipBatchSampler(_index_source(dataloader), num_batches))
-    if isinstance(dataset, IterableDataset):
+    source = SkipBatchSampler(index_source(dataloader), num_batches)  # checks the number
+    by_loader = isinstance(dataset, IterableDataset) or isinstance(dataloader, DataLoaderDispatcher)
+    settings = _settings(dataloader, index_source(dataloader) if by_loader else source)
+    if by_loader:
         settings["skip_batches"] = num_batches + getattr(dataloader, "skip_batches", 0)
     if not is_prepared(dataloader):
-        return (SkipDataLoader if "skip_batches" in settings else DataLoader)(dataset, **settings)
-    kept = ("device", "rng_types", "synchronized_generator", "_drop_last", "_non_blocking", "iteration")
-    return DataLoaderShard(dataset, **settings, **{name: getattr(dataloader, name) for name in kept})
+        return (SkipDataLoader if by_loader else DataLoader)(dataset, **settings)
+    if isinstance(dataloader, DataLoaderDispatcher):
+        kept = ("device", "split_batches", "even_batches", "slice_fn", "_drop_last", "_non_blocking", "iteration")
+        return DataLoaderDispatcher(dataset, **settings, **{name: getattr(dataloader, name) for name in kept})
+    names = ("device", "rng_types", "synchronized_generator", "_drop_last", "_non_blocking", "iteration")
+    skipped = DataLoaderShard(dataset, **settings, **{name: getattr(dataloader, name) for name in names})
+    skipped._num_shares = dataloader._num_shares
+    return skipped

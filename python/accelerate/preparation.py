@@ -16,7 +16,7 @@ from .scheduler import AcceleratedScheduler
 from .utils.dataclasses import DataLoaderConfiguration
 
 if TYPE_CHECKING:
-    from .data_loader import DataLoaderShard
+    from .prepared_loader import PreparedLoader
 
 
 class Preparation(JobPlace):
@@ -200,7 +200,7 @@ class Preparation(JobPlace):
         data_loader: torch.utils.data.DataLoader,
         device_placement: bool | None = None,
         slice_fn_for_dispatch: Callable | None = None,
-    ) -> DataLoaderShard:
+    ) -> PreparedLoader:
         """Readies a loader: this process's share of the batches, moved to `device`.
 
         Collective with `use_seedable_sampler` and no `data_seed`; otherwise not.
@@ -208,18 +208,17 @@ class Preparation(JobPlace):
         Args:
             data_loader (`torch.utils.data.DataLoader`): prepared before, it comes back as it was.
             device_placement (`bool`, *optional*): whether batches move to `device`. Default: as in the constructor.
-            slice_fn_for_dispatch (callable, *optional*): supported as None only.
+            slice_fn_for_dispatch (callable, *optional*): cuts batches that process 0 reads for all; see
+                `DataLoaderDispatcher`.
 
         Returns:
-            `DataLoaderShard`: a loader of the same settings.
+            `DataLoaderShard` or `DataLoaderDispatcher`: a loader of the same settings.
 
         Raises:
-            ConfigError: for datasets and modes that are not supported yet, and loaders that cannot be shared out.
+            ConfigError: for loaders that cannot be shared out.
         """
         from .data_loader import is_prepared, prepare_data_loader
 
-        if slice_fn_for_dispatch is not None:
-            raise ConfigError("[accelerator.prepare] slice_fn_for_dispatch is not supported yet; leave it out")
         if is_prepared(data_loader):
             return _registered(self._dataloaders, data_loader)
         moves = self.device_placement if device_placement is None else device_placement
@@ -232,9 +231,11 @@ class Preparation(JobPlace):
             rng_types=self.rng_types.copy(),
             dispatch_batches=config.dispatch_batches,
             even_batches=config.even_batches,
+            slice_fn_for_dispatch=slice_fn_for_dispatch,
             use_seedable_sampler=config.use_seedable_sampler,
             data_seed=config.data_seed,
             non_blocking=config.non_blocking,
+            use_stateful_dataloader=config.use_stateful_dataloader,
         )
         self._dataloaders.append(prepared)
         return prepared

@@ -197,6 +197,8 @@ class SkipBatchSampler(BatchSampler):
         skip_batches (`int`): how many to leave out, at least 0.
     """
 
+    _remembered = 0  # batches at the start that are kept in `_skipped`
+
     def __init__(self, batch_sampler: BatchSampler, skip_batches: int = 0) -> None:
         if skip_batches < 0:
             raise ConfigError(f"[data_loader.skip] the number of batches is {skip_batches}, expected at least 0")
@@ -206,7 +208,12 @@ class SkipBatchSampler(BatchSampler):
         self.drop_last = getattr(batch_sampler, "drop_last", False)
 
     def __iter__(self) -> Iterator[list]:
-        return itertools.islice(iter(self.batch_sampler), self.skip_batches, None)
+        self._skipped: list = []
+        return self._rest(iter(self.batch_sampler))
+
+    def _rest(self, batches):
+        self._skipped += itertools.islice(batches, min(self._remembered, self.skip_batches))
+        yield from itertools.islice(batches, self.skip_batches - len(self._skipped), None)
 
     @property
     def total_length(self) -> int:

@@ -4,8 +4,58 @@
 #include "accelerate/data/batch_shard.h"
 
 namespace accelerate::python {
+namespace {
+
+void bind_round_shard(py::module_& module) {
+  py::class_<RoundShard>(
+      module,
+      "RoundShard",
+      "The rule of one round, for data whose end is not known before it comes.")
+      .def(
+          py::init([](std::int64_t batch_size,
+                      bool drop_last,
+                      int rank,
+                      int world_size,
+                      bool even_batches,
+                      bool split_batches,
+                      bool dispatch_batches) {
+            return RoundShard(
+                {.batch_size = batch_size,
+                 .drop_last = drop_last,
+                 .rank = rank,
+                 .world_size = world_size,
+                 .even_batches = even_batches,
+                 .split_batches = split_batches,
+                 .dispatch_batches = dispatch_batches});
+          }),
+          py::kw_only(),
+          py::arg("batch_size"),
+          py::arg("drop_last"),
+          py::arg("rank"),
+          py::arg("world_size"),
+          py::arg("even_batches"),
+          py::arg("split_batches"),
+          py::arg("dispatch_batches"),
+          "The share of process `rank`. Not collective.")
+      .def_property_readonly(
+          "round_size",
+          &RoundShard::round_size,
+          "Samples that all processes take at once.")
+      .def(
+          "slots",
+          [](const RoundShard& shard, std::int64_t num_in_round) {
+            const BatchSlots slots = shard.slots(num_in_round);
+            return std::make_tuple(slots.first, slots.size, slots.num_real);
+          },
+          py::arg("num_in_round"),
+          "First slot, size, and samples that are not repetitions, of this "
+          "process's batch of a round.");
+}
+
+} // namespace
 
 void bind_data(py::module_& module) {
+  bind_round_shard(module);
   py::class_<BatchShard>(
       module, "BatchShard", "The rules by which batches are shared out.")
       .def(

@@ -200,7 +200,6 @@ def test_clipping_is_torchs():
         ({"dataloader_config": {"split_batches": True}}, "is a dict, expected a DataLoaderConfiguration"),
         ({"rng_types": "torch"}, "rng_types is 'torch', expected a list"),
         ({"rng_types": ["generator", "numpy"]}, "expected a list of 'torch', 'cuda' and 'generator'"),
-        ({"dataloader_config": DataLoaderConfiguration(dispatch_batches=True)}, "dispatch_batches"),
         (
             {"gradient_accumulation_steps": 2, "gradient_accumulation_plugin": GradientAccumulationPlugin(num_steps=3)},
             "give one",

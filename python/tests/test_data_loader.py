@@ -14,6 +14,7 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, Sampl
 from accelerate.data_loader import (
     BatchSamplerShard,
     DataLoaderShard,
+    IterableDatasetShard,
     SkipBatchSampler,
     get_sampler,
     is_prepared,
@@ -272,23 +273,19 @@ class TestLoader:
         with pytest.raises(ConfigError, match="-1"):
             SkipBatchSampler(range(3), -1)
 
-    @pytest.mark.parametrize(
-        "argument",
-        [
-            {"dispatch_batches": True},
-            {"use_stateful_dataloader": True},
-            {"torch_device_mesh": object()},
-            {"slice_fn_for_dispatch": lambda *_: None},
-        ],
-    )
-    def test_what_is_not_supported_yet(self, argument):
-        with pytest.raises(ConfigError, match=f"{next(iter(argument))} is not supported yet"):
-            prepare_data_loader(DataLoader(range(3)), **argument)
+    def test_what_is_not_supported_yet(self):
+        with pytest.raises(ConfigError, match="torch_device_mesh is not supported yet"):
+            prepare_data_loader(DataLoader(range(3)), torch_device_mesh=object())
 
     def test_what_cannot_be_shared_out(self):
         two = {"num_processes": 2, "process_index": 0}
-        with pytest.raises(ConfigError, match="Stream is an IterableDataset"):
-            prepare_data_loader(DataLoader(Stream(3)), **two)
+        taken = IterableDatasetShard(Stream(8), 2, num_processes=2, process_index=0)
+        with pytest.raises(ConfigError, match="IterableDatasetShard shares samples out between processes already"):
+            prepare_data_loader(DataLoader(taken, 2), **two)
+        with pytest.raises(ConfigError, match="needs put_on_device"):
+            prepare_data_loader(DataLoader(Stream(3)), dispatch_batches=True)
+        with pytest.raises(ConfigError, match="process 0 of the 1 of this job, got process 0 of 2"):
+            prepare_data_loader(DataLoader(Stream(3)), dispatch_batches=True, put_on_device=True, **two)
         ranked = DistributedSampler(range(8), 2, 0)
         for loader in (
             DataLoader(range(8), sampler=ranked),

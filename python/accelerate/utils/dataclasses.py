@@ -361,12 +361,13 @@ class DataLoaderConfiguration:
 
     Args:
         split_batches (`bool`): processes share each batch of the user's size, instead of getting one of that size each.
-        dispatch_batches (`bool`, *optional*): process 0 reads for all; not supported yet.
+        dispatch_batches (`bool`, *optional*): process 0 reads for all. Default: of iterable datasets.
         even_batches (`bool`): every process gets equally many batches of equal size; samples are repeated if needed.
         use_seedable_sampler (`bool`): shuffles depend only on seed and epoch.
         data_seed (`int`, *optional*): that seed. Default: torch's seed when the loader is prepared.
         non_blocking (`bool`): batches are copied to the device without waiting; for loaders with pinned memory.
-        use_stateful_dataloader (`bool`): not supported yet.
+        use_stateful_dataloader (`bool`): changes nothing: every prepared loader has `state_dict` and
+            `load_state_dict`.
     """
 
     split_batches: bool = False
@@ -376,12 +377,6 @@ class DataLoaderConfiguration:
     data_seed: int | None = None
     non_blocking: bool = False
     use_stateful_dataloader: bool = False
-
-    def validate(self) -> None:
-        """Raises ConfigError for settings that are not supported yet."""
-        for name in ("dispatch_batches", "use_stateful_dataloader"):
-            if getattr(self, name):
-                raise ConfigError(f"[DataLoaderConfiguration] {name} is True, which is not supported yet; leave it out")
 
 
 @dataclass
