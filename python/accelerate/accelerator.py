@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from .utils.environment import get_int_from_env
 if TYPE_CHECKING:
     from .prepared_loader import PreparedLoader
 
+_LOGGER = logging.getLogger(__name__)  # scripts listen to it by its name
 _HANDLERS = {
     AutocastKwargs: "autocast_handler",
     DistributedDataParallelKwargs: "ddp_handler",

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
+    IterableDataset,
     RandomSampler,
     Sampler,
     SequentialSampler,
@@ -76,6 +77,32 @@ class Noisy:
         return index
 
 
+class Stream(IterableDataset):
+    """Indices in order, or drawn from a generator of its own."""
+
+    def __init__(self, length=LENGTH, is_shuffled=False):
+        self.length = length
+        if is_shuffled:
+            self.generator = _generator()
+
+    def __iter__(self):
+        if hasattr(self, "generator"):
+            return iter(torch.randperm(self.length, generator=self.generator).tolist())
+        return iter(range(self.length))
+
+
+class StreamOfEpochs(Stream):
+    """Begins elsewhere in every epoch."""
+
+    epoch = 0
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __iter__(self):
+        return ((index + self.epoch) % LENGTH for index in range(self.length))
+
+
 def _generator():
     return torch.Generator().manual_seed(5)
 
@@ -121,6 +148,13 @@ CASES = {
         lambda: DataLoader(range(LENGTH), batch_sampler=OfVaryingSize(), collate_fn=list),
         {"even_batches": False},
     ),
+    "iterable": (lambda: DataLoader(Stream(), 4), {}),
+    "iterable, fewer than a round": (lambda: DataLoader(Stream(3), 4), {}),
+    "iterable, drop_last": (lambda: DataLoader(Stream(), 4, drop_last=True), {}),
+    "iterable, split": (lambda: DataLoader(Stream(), 6), {"split_batches": True}),
+    "iterable, generator": (lambda: DataLoader(Stream(is_shuffled=True), 4), {}),
+    "iterable, set_epoch": (lambda: DataLoader(StreamOfEpochs(), 4), {}),
+    "iterable, a worker": (lambda: DataLoader(StreamOfEpochs(), 4, num_workers=1), {}),
     "batches in order": (
         lambda: DataLoader(range(LENGTH), batch_sampler=BatchSampler(SequentialSampler(range(LENGTH)), 5, True)),
         {},
