@@ -130,6 +130,10 @@ def _stream_names(rng_types):
     return list(rng_types)
 
 
+def _made_again(arguments):
+    return Accelerator(**arguments)
+
+
 class Accelerator(TrainingStep):
     """Finds the job this process belongs to, joins its group, and surrounds the training loop.
 
@@ -188,6 +192,8 @@ class Accelerator(TrainingStep):
         kwargs_handlers: Iterable[KwargsHandler] | None = None,
         **unsupported: Any,
     ) -> None:
+        given = dict(locals())
+        self._arguments = {**given.pop("unsupported"), **{name: given[name] for name in given if name != "self"}}
         _refuse_unsupported(unsupported)
         self.__dict__.update({"ddp_handler": None, "init_handler": None, "autocast_handler": None})
         self.__dict__.update(_sort_handlers(kwargs_handlers))
@@ -401,6 +407,13 @@ class Accelerator(TrainingStep):
     def __deepcopy__(self, memo):
         return self
 
+    def __reduce__(self):
+        """A pickle is made again with the same settings, in the job of the process that reads it."""
+        now = {**self._arguments, "dataloader_config": self.dataloader_config}
+        if now["gradient_accumulation_plugin"] is None:
+            now["gradient_accumulation_steps"] = self.gradient_accumulation_steps
+        return _made_again, (now,)
+
     if not TYPE_CHECKING:  # for which it would be an object with any name
 
         def __getattr__(self, name):
@@ -408,4 +421,7 @@ class Accelerator(TrainingStep):
                 raise _NotInThisVersion(f"Accelerator.{name} is not in this version yet ({_LATER[name]})")
             if name in _OFF:
                 return _OFF[name]
+            known = getattr(type(self), name, None)
+            if isinstance(known, property) and known.fget is not None:
+                return known.fget(self)  # its own AttributeError says more
             raise AttributeError(f"'Accelerator' object has no attribute '{name}'")

@@ -13,7 +13,13 @@ from . import _native
 from .dispatcher import DataLoaderDispatcher
 from .errors import ConfigError
 from .loader_state import replayed
-from .prepared_loader import END, PreparedLoader, get_sampler, index_source
+from .prepared_loader import (
+    END,
+    PreparedLoader,
+    get_sampler,
+    index_source,
+    shard_of,  # noqa: F401 (whoever evens out imports it from here)
+)
 from .samplers import BatchSamplerShard, SeedableRandomSampler, SkipBatchSampler, layers_of
 from .sharding import IterableDatasetShard
 from .state import GradientState, PartialState

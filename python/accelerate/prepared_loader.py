@@ -52,6 +52,16 @@ def get_sampler(dataloader: DataLoader) -> Any:
     return source if dataloader.batch_sampler is None else None
 
 
+def shard_of(dataloader: DataLoader) -> BatchSamplerShard | None:
+    """What deals the batches of a loader of map-style data out to processes; None where nothing does.
+
+    Args:
+        dataloader (`DataLoaderShard`): prepared.
+    """
+    layers = layers_of(index_source(dataloader))
+    return next((layer for layer in layers if isinstance(layer, BatchSamplerShard)), None)
+
+
 class PreparedLoader(DataLoader):
     """Base of the loaders that `prepare_data_loader` gives.
 
@@ -213,7 +223,7 @@ class PreparedLoader(DataLoader):
         if self._is_iterable:
             return None if self.batch_size is None else self.batch_size * self._num_shares
         size = getattr(self._index_source, "batch_size", None)
-        shard = next((layer for layer in layers_of(self._index_source) if isinstance(layer, BatchSamplerShard)), None)
+        shard = shard_of(self)
         if size is None or shard is None or shard.split_batches:
             return size
         return size * shard.num_processes
@@ -241,9 +251,7 @@ class PreparedLoader(DataLoader):
 
     def _evening(self) -> Any:
         """What decides about repetitions."""
-        if isinstance(self.dataset, IterableDatasetShard):
-            return self.dataset
-        return next((layer for layer in layers_of(self._index_source) if isinstance(layer, BatchSamplerShard)), None)
+        return self.dataset if isinstance(self.dataset, IterableDatasetShard) else shard_of(self)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch of the next pass, for all samplers and the dataset that have a `set_epoch`.

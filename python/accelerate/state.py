@@ -343,8 +343,13 @@ class AcceleratorState:
 
     def __getattr__(self, name: str) -> Any:
         partial = AcceleratorState._shared_state.get("_partial")
+        if partial is None and PartialState._shared_state and (name == "use_distributed" or name.startswith("is_")):
+            partial = PartialState()  # these outlive _reset_state(), and scripts ask them then
         if partial is None or name.startswith("__"):
-            raise AttributeError(f"'AcceleratorState' object has no attribute '{name}'")
+            hint = (
+                " This happens if `AcceleratorState._reset_state()` was called after the `Accelerator` was made; make it again"
+            )
+            raise AttributeError(f"`AcceleratorState` object has no attribute '{name}'.{hint if partial is None else ''}")
         return getattr(partial, name)
 
     @staticmethod

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from accelerate import Accelerator, ConfigError, PartialState
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.scheduler import AcceleratedScheduler
+from accelerate.state import AcceleratorState
 from accelerate.utils import (
     DataLoaderConfiguration,
     DistributedDataParallelKwargs,
@@ -308,6 +309,21 @@ def test_copies_and_pickles():
     assert pickle.loads(pickle.dumps(scheduler)).get_last_lr() == [0.5]
     assert [len(batch[0]) for batch in pickle.loads(pickle.dumps(loader))] == [4, 4, 2]
     assert [len(batch[0]) for batch in copy.deepcopy(loader)] == [4, 4, 2]
+    accelerator.gradient_accumulation_steps = 3
+    accelerator.dataloader_config.split_batches = True
+    again = pickle.loads(pickle.dumps(accelerator))
+    assert again is not accelerator and again.split_batches and again.gradient_accumulation_steps == 3
+    assert again.state.__dict__ is accelerator.state.__dict__ and accelerator._dataloaders and not again._dataloaders
+
+
+def test_a_state_that_was_forgotten_says_so():
+    accelerator = Accelerator()
+    AcceleratorState._reset_state()
+    with pytest.raises(AttributeError, match=r"no attribute 'device'. This happens if `AcceleratorState._reset_state"):
+        accelerator.prepare(torch.nn.Linear(1, 1))
+    with pytest.raises(AttributeError, match="'Accelerator' object has no attribute 'devise'"):
+        accelerator.devise  # noqa: B018
+    assert accelerator.is_main_process and not accelerator.use_distributed
 
 
 def test_free_memory_forgets():
