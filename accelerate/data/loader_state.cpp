@@ -79,8 +79,8 @@ std::string DataLoaderState::to_json() const {
       {"num_samples", num_samples},
       {"batch_size", batch_size},
       {"world_size", world_size},
-      {"rank", rank}}
-      .dump();
+      {"rank", rank}} // A name that is not UTF-8 is no reason to lose the rest.
+      .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 DataLoaderState DataLoaderState::from_json(const std::string& json) {

@@ -361,6 +361,54 @@ void shuffles_with_the_seed_of_rank_0() {
     sum += accelerator.reduce(batch["x"].sum().unsqueeze(0));
   }
   expect(sum.item<std::int64_t>() == 23 * 24 / 2, "shares do not overlap");
+  // A seed of the job replaces those of the loaders.
+  Accelerator seeded({.dataloader = {.data_seed = 3}});
+  auto other = seeded.prepare(DataLoader(
+      numbers(24),
+      {.shuffle = true, .seed = accelerator.process_index() + 8U}));
+  expect(other.seed() == 3, "the seed of the job");
+}
+
+/// Rank 0 reads streams, unless every rank is asked to.
+void streams_are_read_by_rank_0() {
+  struct Numbers {
+    void restart(std::int64_t /*epoch*/) {
+      next_number = 0;
+    }
+    std::optional<Example> next() {
+      ++reads;
+      return next_number == 9 ? std::nullopt
+                              : std::optional(Example{{"x", next_number++}});
+    }
+    std::int64_t next_number = 0;
+    int reads = 0;
+  };
+  const Accelerator keeps_the_group;
+  for (const bool is_default : {true, false}) {
+    Accelerator accelerator(
+        {.cpu = true,
+         .dataloader = {
+             .dispatch_batches =
+                 is_default ? std::nullopt : std::optional(false)}});
+    Numbers stream;
+    auto loader = accelerator.prepare(DataLoader(stream, {.batch_size = 2}));
+    std::vector<std::string> seen;
+    for (const Batch& batch : loader) {
+      std::vector<std::string> mine;
+      for (std::int64_t i = 0; i < batch.num_samples(); ++i) {
+        mine.push_back(std::to_string(batch["x"][i].item<std::int64_t>()));
+      }
+      const auto more = accelerator.gather_json_for_metrics(mine);
+      seen.insert(seen.end(), more.begin(), more.end());
+    }
+    std::sort(seen.begin(), seen.end());
+    const std::vector<std::string> all{
+        "0", "1", "2", "3", "4", "5", "6", "7", "8"};
+    expect(seen == all, "every sample once");
+    expect(
+        (stream.reads > 0) == (accelerator.is_main_process() || !is_default),
+        "who reads");
+  }
 }
 
 void who_does_what() {
@@ -418,6 +466,7 @@ int main(int argc, char** argv) {
       {"learning_rates", learning_rates},
       {"training", training_equals_one_process},
       {"shuffle", shuffles_with_the_seed_of_rank_0},
+      {"streams", streams_are_read_by_rank_0},
       {"who", who_does_what},
       {"foreign_optimiser", optimiser_of_another_model},
   };

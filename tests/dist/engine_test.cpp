@@ -39,6 +39,7 @@ INSTANTIATE_TEST_SUITE_P(
             "learning_rates",
             "training",
             "shuffle",
+            "streams",
             "who",
             "foreign_optimiser"),
         testing::Values(1, 2, 3, 4)),

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ATen/ops/full.h>
+
 namespace accelerate {
 namespace {
 
@@ -18,6 +20,9 @@ TEST(Exchange, AWorldOfOneGivesItsOwnText) {
   EXPECT_EQ(broadcast_string(group, bytes), bytes);
   EXPECT_THAT(gather_json(group, "[1, null]"), ElementsAre("[1, null]"));
   EXPECT_EQ(broadcast_json(group, "{}"), "{}");
+  const at::Tensor given = at::full({3}, 7, at::kByte);
+  EXPECT_TRUE(broadcast_bytes(group, given).is_same(given));
+  EXPECT_EQ(broadcast_bytes(group, at::Tensor()).numel(), 0);
 }
 
 TEST(Exchange, RefusesTextThatIsNotJson) {
@@ -31,6 +36,9 @@ TEST(Exchange, RefusesTextThatIsNotJson) {
 TEST(Exchange, RefusesARankThatIsNotThere) {
   for (const int rank : {-1, 1}) {
     EXPECT_THROW((void)broadcast_string(ProcessGroup(), "", rank), ConfigError);
+    EXPECT_THROW(
+        (void)broadcast_bytes(ProcessGroup(), {}, {.from_rank = rank}),
+        ConfigError);
   }
 }
 

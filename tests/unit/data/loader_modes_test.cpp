@@ -311,13 +311,20 @@ TEST(DataLoader, TellsADatasetWhichEpochBegins) {
   }
 }
 
-TEST(DataLoader, LeavesBatchesAloneWherePinningHasNoGpu) {
-  if (at::hasCUDA()) {
-    GTEST_SKIP() << "for hosts without a GPU";
-  }
-  const DataLoader loader(numbers(3), {.batch_size = 3, .pin_memory = true});
+TEST(DataLoader, PinsBatchesWhereThereIsAGpuToCopyThem) {
+  const DataLoader loader(
+      numbers(3), {.batch_size = 3, .num_workers = 1, .pin_memory = true});
   for (const Batch& batch : loader) {
-    EXPECT_FALSE(batch["id"].is_pinned());
+    EXPECT_EQ(batch["id"].is_pinned(), at::hasCUDA());
+  }
+  const c10::Device device = at::hasCUDA() ? at::kCUDA : at::kCPU;
+  for (const bool non_blocking : {false, true}) {
+    const DataLoader moved =
+        loader.shard({.device = device, .non_blocking = non_blocking});
+    for (const Batch& batch : moved) {
+      EXPECT_EQ(batch["id"].device().type(), device.type());
+      EXPECT_EQ(ids_of({{"id", batch["id"].cpu()}}), (Ints{0, 1, 2}));
+    }
   }
 }
 

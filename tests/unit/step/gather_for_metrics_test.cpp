@@ -7,6 +7,8 @@
 
 #include <ATen/ATen.h>
 
+#include "accelerate/error.h"
+
 namespace accelerate::step {
 namespace {
 
@@ -88,6 +90,19 @@ TEST_F(GatherForMetrics, TakesTensorsOfDifferentLengthInOneCall) {
       group_, state_, std::pair(at::arange(4), at::arange(8)));
   EXPECT_TRUE(at::equal(rows, at::arange(3)));
   EXPECT_TRUE(at::equal(loss, at::arange(3)));
+}
+
+TEST_F(GatherForMetrics, DropsTheObjectsOfRepeatedSamples) {
+  const std::vector<std::string> values{"{\"a\": \"\\n\"}", "2", "[]", "\"\""};
+  EXPECT_EQ(gather_valid_json(group_, state_, values), values);
+  EXPECT_TRUE(gather_valid_json(group_, state_, {}).empty());
+  iterate(2);
+  EXPECT_EQ(
+      gather_valid_json(group_, state_, values),
+      std::vector<std::string>(values.begin(), values.begin() + 2));
+  EXPECT_EQ(
+      gather_valid_json(group_, state_, {"1"}).size(), 1U); // fewer: one a rank
+  EXPECT_THROW((void)gather_valid_json(group_, state_, {""}), ConfigError);
 }
 
 TEST_F(GatherForMetrics, GivesTensorsWithoutAHistory) {
