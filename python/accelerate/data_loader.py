@@ -97,7 +97,8 @@ class DataLoaderShard(PreparedLoader):
             batches, tail = self._open(self.skip_batches + progress.handed_out)
             batch = next(batches, END)
         if batch is END:
-            if progress.is_resumed:  # there was nothing left of it
+            # There was nothing left of it, or nothing for this process: others have a batch, and go to the next epoch.
+            if progress.is_resumed or self._evening() is not None or self._num_shares > 1:
                 self._end_pass(progress)
             return
         move = self._mover()
@@ -144,10 +145,18 @@ class SkipDataLoader(DataLoader):
     Args:
         dataset: any.
         skip_batches (`int`): how many.
+        use_stateful_dataloader (`bool`): supported as False only: prepared loaders have a state.
         **kwargs: of `torch.utils.data.DataLoader`.
+
+    Raises:
+        ConfigError: with `use_stateful_dataloader`.
     """
 
-    def __init__(self, dataset: Any, skip_batches: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, dataset: Any, skip_batches: int = 0, use_stateful_dataloader: bool = False, **kwargs: Any
+    ) -> None:
+        if use_stateful_dataloader:
+            raise ConfigError("[data_loader.skip] only prepared loaders have a state; prepare it, then skip")
         super().__init__(dataset, **kwargs)
         self.skip_batches = skip_batches
 

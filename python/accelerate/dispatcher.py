@@ -107,20 +107,18 @@ class DataLoaderDispatcher(PreparedLoader):
                 position.remainder = -1 if self._drop_last else one.remainder
             progress.handed_out += 1
             yield send_to_device(one.payload, device, non_blocking=self._non_blocking)
-        if progress.handed_out > 0:
+        if progress.handed_out > 0 or state.use_distributed:  # this process may be the one that gets nothing
             self._end_pass(progress)
 
     def _read(self, group, progress):
         """On process 0."""
-        skip = self.skip_batches + progress.handed_out
-        if self._is_iterable:
-            rounds = self._rounds(progress, 0)
-            return deliver(group, itertools.islice(rounds, skip, None))
-        return deliver(group, self._rounds(progress, skip * self._batches_per_round))
+        return deliver(group, self._rounds(progress, self.skip_batches + progress.handed_out))
 
     def _rounds(self, progress, skip):
+        unread = 0 if self._is_iterable else skip * self._batches_per_round
         with replayed(self, progress):
-            rounds = self._dealer(skip).rounds(self._open(skip)[0])
+            rounds = self._dealer(unread).rounds(self._open(unread)[0])
+            rounds = itertools.islice(rounds, skip if self._is_iterable else 0, None)
             first = next(rounds, END)
         if first is not END:
             yield first

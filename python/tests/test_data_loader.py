@@ -16,6 +16,7 @@ from accelerate.data_loader import (
     DataLoaderShard,
     IterableDatasetShard,
     SkipBatchSampler,
+    SkipDataLoader,
     get_sampler,
     is_prepared,
     prepare_data_loader,
@@ -272,6 +273,8 @@ class TestLoader:
         assert indices(skip_first_batches(loader, 1)) == [[6]]
         with pytest.raises(ConfigError, match="-1"):
             SkipBatchSampler(range(3), -1)
+        with pytest.raises(ConfigError, match="only prepared loaders have a state"):
+            SkipDataLoader(range(3), use_stateful_dataloader=True)
 
     def test_what_is_not_supported_yet(self):
         with pytest.raises(ConfigError, match="torch_device_mesh is not supported yet"):

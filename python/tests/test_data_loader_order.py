@@ -126,6 +126,29 @@ class TestOrder:
         indices(loader)
         assert inner.epochs == (5, 5)
 
+    def test_a_process_without_a_batch_stays_in_step(self):
+        settings = {"use_seedable_sampler": True, "data_seed": 1, "even_batches": False, "shuffle": True}
+        loaders = [prepared(3, 2, world_size=3, rank=rank, **settings) for rank in range(3)]
+        for epoch in range(2):
+            seen = [indices(loader) for loader in loaders]
+            order = torch.randperm(3, generator=torch.Generator().manual_seed(1 + epoch)).tolist()
+            assert seen == [[order[:2]], [order[2:]], []]
+
+    def test_samplers_that_group_by_length(self):
+        samplers = pytest.importorskip("transformers.trainer_pt_utils")
+        lengths = [(index * 7) % 23 + 1 for index in range(50)]
+        shares = []
+        for rank in range(2):
+            torch.manual_seed(3)
+            sampler = samplers.LengthGroupedSampler(4, lengths=lengths)
+            loader = DataLoader(range(50), 4, sampler=sampler)
+            shares.append(indices(prepare_data_loader(loader, num_processes=2, process_index=rank)))
+        dealt = [index for round_of in zip(*shares) for batch in round_of for index in batch]
+        assert sorted(dealt[:50]) == list(range(50)) and dealt[50:] == dealt[: len(dealt) - 50]
+        mine = samplers.DistributedLengthGroupedSampler(4, num_replicas=2, rank=0, lengths=lengths)
+        with pytest.raises(ConfigError, match="DistributedLengthGroupedSampler shares samples out"):
+            prepare_data_loader(DataLoader(range(50), 4, sampler=mine), num_processes=2, process_index=0)
+
     def test_streams_that_nobody_has_are_left_out(self):
         asked = ["torch", "generator"]
         loader = prepared(shuffle=False, rng_types=asked)
