@@ -29,14 +29,6 @@ std::shared_ptr<ProcessGroup> join_group(
   return group;
 }
 
-Precision resolve_precision(const AcceleratorOptions& options) {
-  if (options.mixed_precision) {
-    return *options.mixed_precision;
-  }
-  const auto word = process_environment()("ACCELERATE_MIXED_PRECISION");
-  return word && !word->empty() ? parse_precision(*word) : Precision::kNo;
-}
-
 /// The option, else the variable, else 1; not checked for its range.
 int resolve_accumulation(const AcceleratorOptions& options) {
   constexpr const char* kVariable = "ACCELERATE_GRADIENT_ACCUMULATION_STEPS";
@@ -62,14 +54,8 @@ int resolve_accumulation(const AcceleratorOptions& options) {
 } // namespace
 
 void AcceleratorOptions::validate() const {
-  const Precision precision = resolve_precision(*this);
-  ACCELERATE_CHECK(
-      precision == Precision::kNo,
-      ConfigError,
-      "accelerator",
-      "mixed precision '",
-      to_string(precision),
-      "' is not supported yet; use 'no'");
+  (void)resolve_precision(mixed_precision);
+  grad_scaler.validate();
   GradientState().set_num_steps(resolve_accumulation(*this));
   ddp.validate();
 }
@@ -79,6 +65,7 @@ struct Accelerator::Impl {
       : options(given),
         state(ProcessState::initialize({.cpu = given.cpu})),
         group(join_group(state, given)),
+        precision(resolve_precision(given.mixed_precision)),
         gradients(std::make_shared<GradientState>()),
         guards(std::make_shared<StepGuards>()),
         registry(
@@ -86,16 +73,25 @@ struct Accelerator::Impl {
             {.device = state.device(),
              .loaders = given.dataloader,
              .ddp = given.ddp,
+             .mixed_precision = precision,
+             .autocast = given.autocast,
              .gradient_state = gradients,
              .guards = guards}) {
+    check_precision(precision, state.device());
     gradients->set_num_steps(resolve_accumulation(given));
+    if (precision == Precision::kFp16) {
+      scaler = std::make_shared<GradScaler>(*group, given.grad_scaler);
+      guards->add(scaler);
+    }
   }
 
   AcceleratorOptions options;
   const ProcessState& state;
   std::shared_ptr<ProcessGroup> group;
+  Precision precision;
   std::shared_ptr<GradientState> gradients;
   std::shared_ptr<StepGuards> guards;
+  std::shared_ptr<GradScaler> scaler; // null unless fp16
   prepare::Registry registry;
   Trigger trigger;
 };
@@ -136,7 +132,7 @@ bool Accelerator::is_last_process() const {
 }
 
 Precision Accelerator::mixed_precision() const {
-  return resolve_precision(impl_->options);
+  return impl_->precision;
 }
 
 const ProcessGroup& Accelerator::process_group() const {
@@ -163,7 +159,59 @@ void Accelerator::backward(
       *impl_->gradients,
       loss,
       impl_->registry.models(),
-      options);
+      options,
+      impl_->scaler.get());
+}
+
+AutocastGuard Accelerator::autocast() const {
+  return autocast(impl_->options.autocast);
+}
+
+AutocastGuard Accelerator::autocast(const AutocastOptions& options) const {
+  return AutocastGuard(autocast_of(impl_->precision, device().type(), options));
+}
+
+GradScaler* Accelerator::scaler() {
+  return impl_->scaler.get();
+}
+
+double Accelerator::unscale(
+    const std::vector<const GatedOptimizer*>& optimizers) {
+  if (impl_->scaler == nullptr) {
+    return 1;
+  }
+  std::vector<OptimizerGradients> gradients;
+  for (const GatedOptimizer* optimizer : optimizers) {
+    gradients.push_back(
+        {optimizer->gate().optimizer(), optimizer->parameters()});
+  }
+  return impl_->scaler->unscale_when_complete(*impl_->gradients, gradients);
+}
+
+double Accelerator::unscale_all() {
+  std::vector<const GatedOptimizer*> all;
+  for (const auto& optimizer : impl_->registry.optimizers()) {
+    all.push_back(optimizer.get());
+  }
+  return unscale(all);
+}
+
+void Accelerator::unscale_gradients() {
+  (void)unscale_all();
+}
+
+at::Tensor Accelerator::clip_grad_norm(
+    const std::vector<at::Tensor>& parameters,
+    const ClipOptions& options) {
+  ClipOptions scaled = options;
+  scaled.gradient_scale *= unscale_all();
+  return step::clip_grad_norm(parameters, scaled);
+}
+
+void Accelerator::clip_grad_value(
+    const std::vector<at::Tensor>& parameters,
+    double clip_value) {
+  step::clip_grad_value(parameters, clip_value * unscale_all());
 }
 
 bool Accelerator::optimizer_step_was_skipped() const {

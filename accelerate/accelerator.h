@@ -20,6 +20,8 @@
 #include "accelerate/comm/process_order.h"
 #include "accelerate/comm/split.h"
 #include "accelerate/error.h"
+#include "accelerate/precision/autocast.h"
+#include "accelerate/precision/grad_scaler.h"
 #include "accelerate/precision/precision.h"
 #include "accelerate/prepare/prepare.h"
 #include "accelerate/progress.h"
@@ -32,8 +34,12 @@
 namespace accelerate {
 
 struct AcceleratorOptions {
-  /// Unset: ACCELERATE_MIXED_PRECISION, else no. Only kNo is supported so far.
+  /// Of forwards. Unset: ACCELERATE_MIXED_PRECISION, else no.
   std::optional<Precision> mixed_precision = std::nullopt;
+  /// How forwards and autocast() use kFp16 and kBf16.
+  AutocastOptions autocast = {};
+  /// How losses are scaled in kFp16.
+  GradScalerOptions grad_scaler = {};
   /// Micro-batches whose gradients are added before the optimiser steps, see
   /// accumulate(). Unset: ACCELERATE_GRADIENT_ACCUMULATION_STEPS, else 1.
   std::optional<int> gradient_accumulation_steps = std::nullopt;
@@ -140,8 +146,22 @@ class ACCELERATE_API Accelerator {
     return step::Accumulate(gradient_state(), {models.core()...});
   }
 
+  /// While the guard lives, operations compute in the precision of the job, as
+  /// they do in forwards of prepared models: for a loss, say, that is computed
+  /// outside of them. Changes nothing in full precision.
+  ///
+  ///     {
+  ///       const auto low_precision = accelerator.autocast();
+  ///       loss = at::mse_loss(head(features), labels);
+  ///     }
+  [[nodiscard]] AutocastGuard autocast() const;
+  /// The same with other options: `{.enabled = false}` computes in the dtype of
+  /// the inputs.
+  [[nodiscard]] AutocastGuard autocast(const AutocastOptions& options) const;
+
   /// Gradients of a scalar loss, divided by the steps of accumulation, into the
-  /// parameters, averaged over ranks.
+  /// parameters, averaged over ranks; in fp16 multiplied with the scale of
+  /// scaler(), until they are unscaled.
   /// Collective: when a model in the graph was armed by its forward.
   /// @throws ConfigError for a loss that has no gradient; CommError when the
   ///   exchange fails.
@@ -155,20 +175,32 @@ class ACCELERATE_API Accelerator {
   /// after those added before it. Add it on all ranks.
   void add_step_guard(std::shared_ptr<StepGuard> guard);
 
+  /// Scales losses in fp16; null in other precisions.
+  [[nodiscard]] GradScaler* scaler();
+
+  /// In fp16 brings the gradients of all prepared optimisers, or of one, to
+  /// their true size, so that they can be looked at or changed before the step.
+  /// May be called more than once per step; does nothing while gradients
+  /// accumulate, and in other precisions. Not collective.
+  /// @throws ConfigError as GradScaler::unscale().
+  void unscale_gradients();
+  template <typename UserOptimizer>
+  void unscale_gradients(const PreparedOptimizer<UserOptimizer>& optimizer) {
+    unscale({&optimizer.engine()});
+  }
+
   /// Scales the gradients so that their norm is at most `options.max_norm`.
-  /// Call it between backward() and the step of the optimiser.
+  /// Call it between backward() and the step of the optimiser; in fp16 it
+  /// unscales all gradients first.
   /// @return the norm before, see step::clip_grad_norm()
   at::Tensor clip_grad_norm(
       const std::vector<at::Tensor>& parameters,
-      const ClipOptions& options = {}) const {
-    return step::clip_grad_norm(parameters, options);
-  }
-  /// Limits every element of the gradients to [-clip_value, clip_value].
+      const ClipOptions& options = {});
+  /// Limits every element of the gradients to [-clip_value, clip_value]; in
+  /// fp16 it unscales all gradients first.
   void clip_grad_value(
       const std::vector<at::Tensor>& parameters,
-      double clip_value) const {
-    step::clip_grad_value(parameters, clip_value);
-  }
+      double clip_value);
 
   /// While the guard lives, forwards of `model` do not arm the exchange:
   /// gradients stay local and add up. Guards nest.
@@ -304,6 +336,9 @@ class ACCELERATE_API Accelerator {
     }
   }
 
+  /// @return the scale that gradients have after it
+  double unscale(const std::vector<const GatedOptimizer*>& optimizers);
+  double unscale_all();
   [[nodiscard]] prepare::Registry& registry();
   [[nodiscard]] bool default_placement() const;
 

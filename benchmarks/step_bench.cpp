@@ -5,7 +5,8 @@
 //
 // The two loops take turns within the process, a round of one after a round of
 // the other, and have the same libtorch modules and the same optimiser, so
-// that their difference is what the handles cost. Prints one line of JSON.
+// that their difference is what the handles cost. Beside it the cost of the
+// guard around a forward in low precision. Prints one line of JSON.
 // Twin: benchmarks/reference/step.py
 #include <algorithm>
 #include <ctime>
@@ -110,10 +111,14 @@ int main(int argc, char** argv) {
     wrapped_times.push_back(bare_first ? second : first);
     differences.push_back(wrapped_times.back() - bare_times.back());
   }
+  const double guard_us = measure(100000, [] {
+    const accelerate::AutocastGuard guard(accelerate::Autocast{});
+  });
   const nlohmann::json result = {
       {"bare_us", median(bare_times)},
       {"wrapped_us", median(wrapped_times)},
-      {"overhead_us", median(differences)}};
+      {"overhead_us", median(differences)},
+      {"autocast_guard_us", guard_us}};
   std::cout << result.dump() << '\n';
   return 0;
 }

@@ -50,9 +50,11 @@ void move_to_device(const ModelTensors& tensors, c10::Device device) {
 ModelCore::ModelCore(
     ModelTensors tensors,
     const ProcessGroup& group,
-    const DistributedDataParallelOptions& options)
+    const DistributedDataParallelOptions& options,
+    const std::optional<Autocast>& autocast)
     : tensors_(std::move(tensors)),
       reducer_(group, tensors_.parameters, tensors_.buffers, options),
+      autocast_(autocast),
       needs_outputs_(
           options.find_unused_parameters && !options.static_graph &&
           reducer_.is_active()) {}

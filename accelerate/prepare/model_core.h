@@ -2,6 +2,7 @@
 // its tensors and the reducer around its forward, never its type.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -11,6 +12,7 @@
 #include "accelerate/comm/gradient_reducer.h"
 #include "accelerate/comm/process_group.h"
 #include "accelerate/nested/named_tensor.h"
+#include "accelerate/precision/autocast.h"
 
 namespace torch::nn {
 class Module;
@@ -42,10 +44,13 @@ class ACCELERATE_API ModelCore {
   /// Collective: in a world larger than one, compares the shapes of all
   /// tensors across ranks and broadcasts those of rank 0.
   /// @throws CommError naming the first tensor that differs between ranks.
+  /// @param autocast of each forward, whose outputs are then float32; nothing
+  ///   for full precision
   ModelCore(
       ModelTensors tensors,
       const ProcessGroup& group,
-      const DistributedDataParallelOptions& options);
+      const DistributedDataParallelOptions& options,
+      const std::optional<Autocast>& autocast = std::nullopt);
   /// Collective when the model has buffers to broadcast and gradients are on.
   void before_forward() {
     if (reducer_.is_active()) {
@@ -67,6 +72,9 @@ class ACCELERATE_API ModelCore {
     return needs_outputs_;
   }
 
+  [[nodiscard]] const std::optional<Autocast>& autocast() const {
+    return autocast_;
+  }
   [[nodiscard]] GradientReducer& reducer() {
     return reducer_;
   }
@@ -80,6 +88,7 @@ class ACCELERATE_API ModelCore {
  private:
   ModelTensors tensors_;
   GradientReducer reducer_;
+  std::optional<Autocast> autocast_;
   bool needs_outputs_;
 };
 

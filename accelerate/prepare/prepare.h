@@ -105,7 +105,7 @@ class Slot<T> {
 
  private:
   Shared user_;
-  std::shared_ptr<Optimizer> engine_;
+  std::shared_ptr<GatedOptimizer> engine_;
 };
 
 template <AnyScheduler T>

@@ -45,13 +45,16 @@ class PreparedModel {
   PreparedModel(std::shared_ptr<Module> module, std::shared_ptr<ModelCore> core)
       : module_(std::move(module)), core_(std::move(core)) {}
 
-  /// Calls the module's forward. In a world larger than one, and with
-  /// gradients on, also prepares the exchange of gradients.
+  /// Calls the module's forward, in the precision of the Accelerator; half and
+  /// bfloat16 tensors it returns come out as float32. In a world larger than
+  /// one, and with gradients on, also prepares the exchange of gradients.
   /// Collective: when gradients are on or buffers are broadcast.
+  /// @throws ConfigError in mixed precision for an output of a type that
+  ///   visit_tensors() does not know.
   template <typename... Args>
   auto operator()(Args&&... args) const {
     core_->before_forward();
-    auto output = module_->forward(std::forward<Args>(args)...);
+    auto output = forward(std::forward<Args>(args)...);
     core_->after_forward(
         core_->needs_outputs() ? visible_tensors(output)
                                : std::vector<at::Tensor>());
@@ -89,6 +92,27 @@ class PreparedModel {
   }
 
  private:
+  template <typename... Args>
+  auto forward(Args&&... args) const {
+    if (!core_->autocast()) {
+      return module_->forward(std::forward<Args>(args)...);
+    }
+    auto output = [&] {
+      const AutocastGuard guard(core_->autocast());
+      return module_->forward(std::forward<Args>(args)...);
+    }();
+    if constexpr (TensorVisitable<decltype(output)>) {
+      return outputs_in_full_precision(output);
+    } else {
+      throw ConfigError(error_message(
+          "prepare.model",
+          "mixed precision gives outputs in float32, but the type of the "
+          "model's output is unknown; write visit_tensors() for it (see "
+          "accelerate/nested/visit_tensors.h)"));
+      return output;
+    }
+  }
+
   template <typename Output>
   static std::vector<at::Tensor> visible_tensors(const Output& output) {
     if constexpr (TensorVisitable<Output>) {

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "accelerate/optim/optimizer.h"
+#include "accelerate/optim/gated_optimizer.h"
 
 namespace accelerate {
 
@@ -25,7 +25,7 @@ class PreparedOptimizer {
  public:
   PreparedOptimizer(
       std::shared_ptr<UserOptimizer> user,
-      std::shared_ptr<Optimizer> engine)
+      std::shared_ptr<GatedOptimizer> engine)
       : user_(std::move(user)), engine_(std::move(engine)) {}
 
   /// Updates every parameter that has a gradient. Does nothing while gradients
@@ -52,6 +52,11 @@ class PreparedOptimizer {
     return engine_->learning_rate(group);
   }
 
+  /// What the engine steps.
+  [[nodiscard]] const GatedOptimizer& engine() const {
+    return *engine_;
+  }
+
   /// The user's optimiser.
   [[nodiscard]] UserOptimizer* operator->() const {
     return user_.get();
@@ -68,7 +73,7 @@ class PreparedOptimizer {
 
  private:
   std::shared_ptr<UserOptimizer> user_;
-  std::shared_ptr<Optimizer> engine_;
+  std::shared_ptr<GatedOptimizer> engine_;
 };
 
 /// The user's optimiser, shared or referenced.

@@ -41,6 +41,15 @@ void check_parameters(
   }
 }
 
+/// Where the model computes: one that prepare() left in place may be elsewhere.
+c10::DeviceType device_type_of(
+    const ModelTensors& tensors,
+    c10::Device otherwise) {
+  return tensors.parameters.empty()
+      ? otherwise.type()
+      : tensors.parameters.front().tensor.device().type();
+}
+
 std::uint64_t seed_of_rank_0(const ProcessGroup& group, std::uint64_t mine) {
   const at::Tensor seed =
       at::full({1}, static_cast<std::int64_t>(mine), at::kLong);
@@ -64,12 +73,16 @@ std::shared_ptr<ModelCore> Registry::adopt_model(
   if (placement == Placement::kMove) {
     move_to_device(tensors, options_.device);
   }
-  models_.push_back(
-      std::make_shared<ModelCore>(std::move(tensors), group_, options_.ddp));
+  const auto autocast = autocast_of(
+      options_.mixed_precision,
+      device_type_of(tensors, options_.device),
+      options_.autocast);
+  models_.push_back(std::make_shared<ModelCore>(
+      std::move(tensors), group_, options_.ddp, autocast));
   return models_.back();
 }
 
-std::shared_ptr<Optimizer> Registry::adopt_optimizer(
+std::shared_ptr<GatedOptimizer> Registry::adopt_optimizer(
     std::shared_ptr<Optimizer> optimizer) {
   ACCELERATE_CHECK(
       !optimizer->has_stepped(),

@@ -49,6 +49,8 @@ struct RegistryOptions {
   c10::Device device = c10::kCPU;
   DataLoaderConfiguration loaders = {};
   DistributedDataParallelOptions ddp;
+  Precision mixed_precision = Precision::kNo;
+  AutocastOptions autocast;
   /// Told which loader is being iterated; tells optimisers and schedules when
   /// gradients accumulate. Never null.
   std::shared_ptr<GradientState> gradient_state =
@@ -74,7 +76,7 @@ class ACCELERATE_API Registry {
   ///   out the steps that a guard forbids
   /// @throws ConfigError when a parameter belongs to no adopted model, or when
   ///   the optimiser has already stepped.
-  std::shared_ptr<Optimizer> adopt_optimizer(
+  std::shared_ptr<GatedOptimizer> adopt_optimizer(
       std::shared_ptr<Optimizer> optimizer);
 
   /// Binds an unbound schedule to the one optimiser beside it. Bound or not,

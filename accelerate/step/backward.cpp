@@ -77,10 +77,13 @@ void backward(
     const GradientState& state,
     const at::Tensor& loss,
     std::span<const std::shared_ptr<ModelCore>> models,
-    const BackwardOptions& options) {
+    const BackwardOptions& options,
+    GradScaler* scaler) {
   check_loss(loss, options.gradient);
-  const at::Tensor share =
-      state.num_steps() == 1 ? loss : loss / state.num_steps();
+  at::Tensor share = state.num_steps() == 1 ? loss : loss / state.num_steps();
+  if (scaler != nullptr) {
+    share = scaler->scale(share);
+  }
   for (const std::shared_ptr<ModelCore>& model : models) {
     model->reducer().before_backward(share);
   }

@@ -10,6 +10,7 @@
 
 #include "accelerate/api.h"
 #include "accelerate/comm/process_group.h"
+#include "accelerate/precision/grad_scaler.h"
 #include "accelerate/prepare/model_core.h"
 #include "accelerate/state/gradient_state.h"
 
@@ -36,6 +37,8 @@ namespace step {
 /// Collective: when a model in the graph was armed by its forward.
 /// @param loss floating, connected to parameters; of one element unless
 ///   `options.gradient` is given
+/// @param scaler multiplies the loss, and so the gradients, with its scale;
+///   null: nobody does
 /// @throws ConfigError when the loss is undefined, not floating, not connected
 ///   to any parameter, or does not go with `options.gradient`; CommError when
 ///   the exchange fails.
@@ -45,7 +48,8 @@ ACCELERATE_API void backward(
     const GradientState& state,
     const at::Tensor& loss,
     std::span<const std::shared_ptr<ModelCore>> models,
-    const BackwardOptions& options = {});
+    const BackwardOptions& options = {},
+    GradScaler* scaler = nullptr);
 
 } // namespace step
 } // namespace accelerate

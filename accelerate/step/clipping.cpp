@@ -38,6 +38,13 @@ void ClipOptions::validate() const {
       "norm_type is ",
       norm_type,
       ", expected more than 0, infinity included");
+  ACCELERATE_CHECK(
+      gradient_scale > 0,
+      ConfigError,
+      kWhere,
+      "gradient_scale is ",
+      gradient_scale,
+      ", expected more than 0");
 }
 
 namespace step {
@@ -113,6 +120,9 @@ at::Tensor clip_grad_norm(
   options.validate();
   const std::vector<Gradients> groups = group_gradients(parameters, kWhere);
   at::Tensor norm = total_norm(groups, options.norm_type);
+  if (options.gradient_scale != 1) {
+    norm.div_(options.gradient_scale);
+  }
   ACCELERATE_CHECK(
       !options.error_if_nonfinite || is_finite(norm),
       ConfigError,

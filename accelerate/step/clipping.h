@@ -17,6 +17,9 @@ struct ACCELERATE_API ClipOptions {
   double norm_type = 2;
   /// Throws instead of scaling when the norm is infinite or not a number.
   bool error_if_nonfinite = false;
+  /// What the gradients are multiplied with while a GradScaler has not unscaled
+  /// them, more than 0. The norm and its limit are those without it.
+  double gradient_scale = 1;
 
   /// @throws ConfigError for values out of range.
   void validate() const;

@@ -246,6 +246,39 @@ void clipped_gradients() {
   }
 }
 
+/// The last rank alone has a gradient that is not a number, after the exchange:
+/// all ranks leave the step out, and go on with one scale.
+void skipped_steps() {
+  Accelerator accelerator(
+      {.mixed_precision = Precision::kFp16,
+       .grad_scaler = {.init_scale = 8, .growth_interval = 2}});
+  const int world = accelerator.num_processes();
+  torch::nn::Linear net = one_weight();
+  auto [model, optimizer] =
+      accelerator.prepare(net, SGD(net->parameters(), {.lr = 1}));
+  Scheduler schedule = lambda_scheduler(optimizer, [](auto) { return 1; });
+  const std::vector<double> scales{8, 4, 4, 8};
+  for (int step = 0; step < 4; ++step) {
+    const bool is_bad = step == 1;
+    accelerator.backward(model(at::full({1, 1}, 0.5)).sum());
+    if (is_bad && accelerator.process_index() == world - 1) {
+      net->weight.mutable_grad().fill_(std::nan(""));
+    }
+    const double weight = net->weight.item<double>();
+    optimizer.step();
+    schedule.step();
+    optimizer.zero_grad();
+    expect(accelerator.optimizer_step_was_skipped() == is_bad, "all skip");
+    expect(
+        close(net->weight.item<double>(), weight - (is_bad ? 0 : 0.5)),
+        "a step of the true gradient, or none");
+    expect(
+        accelerator.scaler()->current_scale() == scales[step],
+        concat("the scale after step ", step));
+    expect(schedule.step_count() == (step == 0 ? 1 : step), "it waits");
+  }
+}
+
 /// Rank 0 has a batch more than the others, which are done and wait for it.
 void different_numbers_of_batches() {
   Accelerator accelerator({.dataloader = {.even_batches = false}});
@@ -462,6 +495,7 @@ int main(int argc, char** argv) {
       {"accumulation_in_step", [] { accumulated_gradients(true); }},
       {"accumulation_over_epochs", accumulation_over_epochs},
       {"clipping", clipped_gradients},
+      {"skipped_steps", skipped_steps},
       {"uneven_batches", different_numbers_of_batches},
       {"learning_rates", learning_rates},
       {"training", training_equals_one_process},

@@ -36,6 +36,7 @@ INSTANTIATE_TEST_SUITE_P(
             "accumulation_in_step",
             "accumulation_over_epochs",
             "clipping",
+            "skipped_steps",
             "learning_rates",
             "training",
             "shuffle",

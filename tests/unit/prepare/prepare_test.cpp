@@ -232,12 +232,112 @@ TEST_F(AccumulationSteps, RefuseWhatIsNoNumberOfAtLeastOne) {
   }
 }
 
-TEST(Prepare, RefusesAPrecisionThatIsNotSupportedYet) {
+/// Remembers in which dtype its forward computed.
+struct Observed : torch::nn::Module {
+  Observed() {
+    linear = register_module("linear", torch::nn::Linear(2, 1));
+    const at::NoGradGuard no_grad;
+    linear->weight.fill_(1);
+    linear->bias.fill_(0);
+  }
+  at::Tensor forward(const at::Tensor& x) {
+    const at::Tensor output = linear->forward(x);
+    seen = output.scalar_type();
+    return output;
+  }
+  torch::nn::Linear linear{nullptr};
+  at::ScalarType seen = at::kDouble;
+};
+
+TEST(MixedPrecision, ForwardComputesLowAndReturnsFloat32) {
+  for (const auto& [precision, dtype] : std::map<Precision, at::ScalarType>{
+           {Precision::kNo, at::kFloat},
+           {Precision::kFp16, at::kHalf},
+           {Precision::kBf16, at::kBFloat16}}) {
+    Accelerator accelerator({.mixed_precision = precision});
+    Observed net;
+    const auto model = accelerator.prepare(net);
+    const at::Tensor output = model(at::ones({3, 2}));
+    EXPECT_EQ(net.seen, dtype);
+    EXPECT_EQ(output.scalar_type(), at::kFloat);
+    EXPECT_EQ(net.forward(at::ones({3, 2})).scalar_type(), at::kFloat);
+    EXPECT_EQ(accelerator.scaler() != nullptr, precision == Precision::kFp16);
+  }
+}
+
+TEST(MixedPrecision, AutocastServesOtherComputationsAndCanBeSwitchedOff) {
+  const Accelerator accelerator({.mixed_precision = Precision::kBf16});
+  const at::Tensor a = at::ones({2, 2});
+  const auto low = accelerator.autocast();
+  EXPECT_EQ(a.mm(a).scalar_type(), at::kBFloat16);
+  {
+    const auto off = accelerator.autocast({.enabled = false});
+    EXPECT_EQ(a.mm(a).scalar_type(), at::kFloat);
+  }
+  EXPECT_EQ(a.mm(a).scalar_type(), at::kBFloat16);
+}
+
+TEST(MixedPrecision, OptionSwitchesAutocastOffForForwards) {
+  Accelerator accelerator(
+      {.mixed_precision = Precision::kBf16, .autocast = {.enabled = false}});
+  Observed net;
+  (void)accelerator.prepare(net)(at::ones({3, 2}));
+  EXPECT_EQ(net.seen, at::kFloat);
+}
+
+TEST(MixedPrecision, ClippingAndLookingAtGradientsSeeTheirTrueSize) {
+  Accelerator accelerator(
+      {.mixed_precision = Precision::kFp16, .gradient_accumulation_steps = 2});
+  Observed net;
+  auto [model, optimizer] =
+      accelerator.prepare(net, SGD(net.parameters(), {.lr = 1}));
+  const std::vector<at::Tensor> weight{net.linear->weight};
+  for (int batch = 1; batch <= 4; ++batch) {
+    const auto micro_batch = accelerator.accumulate(model);
+    accelerator.backward(model(at::full({1, 2}, 0.5)).sum());
+    // The second one is added to what was left of the first.
+    const double sum = batch % 2 == 1 ? 0.25 : 0.375;
+    const at::Tensor norm =
+        accelerator.clip_grad_norm(weight, {.max_norm = 100});
+    EXPECT_NEAR(norm.item<double>(), sum * std::sqrt(2), 1e-6) << batch;
+    accelerator.unscale_gradients();
+    accelerator.unscale_gradients(optimizer);
+    accelerator.clip_grad_value(net.parameters(), sum / 2);
+    const double scale = accelerator.sync_gradients() ? 1 : 65536;
+    EXPECT_EQ(weight[0].grad()[0][0].item<double>() / scale, sum / 2);
+    const double before = weight[0][0][0].item<double>();
+    optimizer.step();
+    EXPECT_EQ(
+        weight[0][0][0].item<double>(),
+        before - (accelerator.sync_gradients() ? sum / 2 : 0));
+    optimizer.zero_grad();
+  }
+}
+
+struct Opaque {
+  at::Tensor inside;
+};
+struct Secretive : torch::nn::Module {
+  Opaque forward(const at::Tensor& x) {
+    return {x};
+  }
+};
+
+TEST(MixedPrecision, OutputOfAnUnknownTypeIsRefused) {
+  Accelerator accelerator({.mixed_precision = Precision::kBf16});
+  Secretive net;
+  const auto model = accelerator.prepare(net);
+  EXPECT_THAT(
+      refusal([&] { (void)model(at::ones({1})); }),
+      HasSubstr("write visit_tensors() for it"));
+}
+
+TEST(MixedPrecision, OptionsAreCheckedAtTheStart) {
   EXPECT_THAT(
       refusal([] {
-        const Accelerator accelerator({.mixed_precision = Precision::kBf16});
+        const Accelerator accelerator({.grad_scaler = {.growth_factor = 0.5}});
       }),
-      HasSubstr("'bf16' is not supported yet"));
+      HasSubstr("growth_factor is 0.5, expected more than 1"));
 }
 
 } // namespace

@@ -96,6 +96,14 @@ TEST(ClipGradNorm, TakesAGradientWithAHistory) {
   EXPECT_NEAR(a.grad().item<double>(), 1, 1e-5);
 }
 
+TEST(ClipGradNorm, CountsGradientsWithoutTheirScale) {
+  const at::Tensor a = with_gradient(at::full({1}, 3.0 * 64));
+  EXPECT_EQ(norm_of({a}, {.max_norm = 6, .gradient_scale = 64}), 3);
+  EXPECT_EQ(a.grad().item<double>(), 3 * 64);
+  EXPECT_EQ(norm_of({a}, {.max_norm = 1.5, .gradient_scale = 64}), 3);
+  EXPECT_NEAR(a.grad().item<double>(), 1.5 * 64, 1e-3);
+}
+
 TEST(ClipGradNorm, PassesNotANumberOnUnlessAnErrorIsAskedFor) {
   for (const double bad : {kNan, kInfinity}) {
     const at::Tensor a = with_gradient(at::full({1}, bad));
@@ -134,6 +142,9 @@ TEST(ClipGradNorm, RefusesASparseGradientAndBadOptions) {
   EXPECT_THAT(
       refusal([&] { (void)clip_grad_norm({a}, {.norm_type = 0}); }),
       HasSubstr("norm_type is 0"));
+  EXPECT_THAT(
+      refusal([&] { (void)clip_grad_norm({a}, {.gradient_scale = 0}); }),
+      HasSubstr("gradient_scale is 0"));
 }
 
 TEST(ClipGradValue, LimitsEveryElementInPlace) {
