@@ -8,7 +8,7 @@ import datetime
 import torch
 import torch.distributed.distributed_c10d
 import typing
-__all__: list[str] = ['Accumulate', 'ActiveLoader', 'BatchShard', 'CheckpointError', 'CommError', 'ConfigError', 'DistributedDataParallelOptions', 'GradientState', 'InternalError', 'LoaderPosition', 'ModelCore', 'NoSync', 'ProcessGroup', 'ProcessState', 'Reduction', 'RoundShard', 'Trigger', 'backward', 'barrier', 'broadcast', 'broadcast_bytes', 'clip_grad_norm', 'clip_grad_value', 'gather', 'gather_bytes', 'gather_valid_rows', 'initialize_process_state', 'open_store', 'pad_across_processes', 'reduce', 'reset_process_state', 'run_in_order', 'schedule_steps', 'share_of', 'torch_version', 'valid_rows']
+__all__: list[str] = ['Accumulate', 'ActiveLoader', 'Autocast', 'AutocastContext', 'BatchShard', 'CheckpointError', 'CommError', 'ConfigError', 'DistributedDataParallelOptions', 'GradScaler', 'GradientState', 'InternalError', 'LoaderPosition', 'ModelCore', 'NoSync', 'ProcessGroup', 'ProcessState', 'Reduction', 'RoundShard', 'StepGate', 'StepGuard', 'StepGuards', 'Trigger', 'backward', 'barrier', 'broadcast', 'broadcast_bytes', 'check_precision', 'clip_grad_norm', 'clip_grad_value', 'gather', 'gather_bytes', 'gather_valid_rows', 'initialize_process_state', 'open_store', 'pad_across_processes', 'reduce', 'reset_process_state', 'resolve_precision', 'run_in_order', 'schedule_steps', 'share_of', 'torch_version', 'valid_rows']
 class ConfigError(ValueError):
     """
     What the caller asked for cannot be done, and the caller can fix it.
@@ -384,6 +384,123 @@ class BatchShard:
         """
         Samples that all processes take at once.
         """
+class StepGuard:
+    """
+    May forbid a step of an optimiser.
+    """
+class StepGuards:
+    """
+    The guards of one Accelerator.
+    """
+    def __init__(self) -> None:
+        """
+        Without guards.
+        """
+    def add(self, guard: StepGuard) -> None:
+        """
+        From now on `guard` is asked too, after the others. All processes add it.
+        """
+class StepGate:
+    """
+    Whether one optimiser steps, and its schedules.
+    """
+    def __init__(self, gradients: GradientState, guards: StepGuards) -> None:
+        """
+        Of an optimiser that is made now. Not collective.
+        """
+    def after_zero_grad(self) -> None:
+        """
+        Call it when gradients were cleared.
+        """
+    def may_step(self, parameters: collections.abc.Sequence[torch.Tensor]) -> bool:
+        """
+        Whether to step now. Collective when there are guards.
+        """
+    @property
+    def asks_guards(self) -> bool:
+        """
+        Whether may_step() looks at parameters now.
+        """
+    @property
+    def optimizer(self) -> int:
+        """
+        Number of the optimiser among those of the guards.
+        """
+    @property
+    def step_was_skipped(self) -> bool:
+        """
+        Whether a guard forbade the last step that was due.
+        """
+class AutocastContext:
+    """
+    Context of one precision, used once.
+    """
+    def __enter__(self) -> None:
+        ...
+    def __exit__(self, *args) -> None:
+        ...
+class Autocast:
+    """
+    What a precision asks of libtorch's autocast.
+    """
+    def __init__(self, precision: str, device: str, enabled: bool = True, cache_enabled: bool | None = None) -> None:
+        """
+        Of one precision on one type of device; nothing for 'no'.
+        """
+    def guard(self) -> AutocastContext:
+        """
+        A context in which operations compute in the precision.
+        """
+class GradScaler(StepGuard):
+    """
+    Scales losses, and leaves out bad steps.
+    """
+    def __init__(self, group: ProcessGroup, *, init_scale: typing.SupportsFloat | typing.SupportsIndex, growth_factor: typing.SupportsFloat | typing.SupportsIndex, backoff_factor: typing.SupportsFloat | typing.SupportsIndex, growth_interval: typing.SupportsInt | typing.SupportsIndex, enabled: bool) -> None:
+        """
+        The processes of `group` leave out the same steps. Not collective.
+        """
+    def load_state(self, *, scale: typing.SupportsFloat | typing.SupportsIndex, growth_factor: typing.SupportsFloat | typing.SupportsIndex, backoff_factor: typing.SupportsFloat | typing.SupportsIndex, growth_interval: typing.SupportsInt | typing.SupportsIndex, _growth_tracker: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Goes on from what state() gave.
+        """
+    def scale(self, loss: torch.Tensor) -> torch.Tensor:
+        """
+        The loss times the scale. Not collective.
+        """
+    def state(self) -> dict:
+        """
+        What it remembers, with torch's names.
+        """
+    def unscale(self, optimizer: typing.SupportsInt | typing.SupportsIndex, parameters: collections.abc.Sequence[torch.Tensor]) -> None:
+        """
+        Divides the gradients of an optimiser once. Not collective.
+        """
+    def unscale_when_complete(self, state: GradientState, gradients: collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, collections.abc.Sequence[torch.Tensor]]]) -> float:
+        """
+        Divides gradients that are complete; gives the scale they have after it. Not collective.
+        """
+    def update(self) -> None:
+        """
+        Ends an iteration.
+        """
+    @property
+    def current_scale(self) -> float:
+        """
+        What losses are multiplied with.
+        """
+    @current_scale.setter
+    def current_scale(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def is_enabled(self) -> bool:
+        """
+        Whether it does anything.
+        """
+    @property
+    def state_at_last_update(self) -> dict:
+        """
+        The state without the steps since the last update.
+        """
 class NoSync:
     """
     Context in which gradients of a model stay local.
@@ -441,7 +558,7 @@ class Accumulate:
         ...
     def __init__(self, state: GradientState, models: collections.abc.Sequence[ModelCore]) -> None:
         ...
-def backward(group: ProcessGroup, state: GradientState, loss: torch.Tensor | None, models: collections.abc.Sequence[ModelCore], gradient: torch.Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: collections.abc.Sequence[torch.Tensor] = []) -> None:
+def backward(group: ProcessGroup, state: GradientState, loss: torch.Tensor | None, models: collections.abc.Sequence[ModelCore], gradient: torch.Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: collections.abc.Sequence[torch.Tensor] = [], scaler: GradScaler | None = None) -> None:
     """
     Gradients of a loss into the parameters, averaged over the processes. Collective unless gradients add up.
     """
@@ -457,7 +574,11 @@ def broadcast_bytes(group: ProcessGroup, mine: bytes, from_rank: typing.Supports
     """
     The bytes of process `from_rank`. Collective.
     """
-def clip_grad_norm(parameters: collections.abc.Sequence[torch.Tensor], max_norm: typing.SupportsFloat | typing.SupportsIndex, norm_type: typing.SupportsFloat | typing.SupportsIndex) -> torch.Tensor:
+def check_precision(precision: str, device: str) -> None:
+    """
+    Raises when the device does not compute in the precision. Not collective.
+    """
+def clip_grad_norm(parameters: collections.abc.Sequence[torch.Tensor], max_norm: typing.SupportsFloat | typing.SupportsIndex, norm_type: typing.SupportsFloat | typing.SupportsIndex, gradient_scale: typing.SupportsFloat | typing.SupportsIndex = 1.0) -> torch.Tensor:
     """
     Scales gradients to a norm of at most `max_norm`; gives the norm before. Not collective.
     """
@@ -496,6 +617,10 @@ def reduce(group: ProcessGroup, tensors: collections.abc.Sequence[torch.Tensor],
 def reset_process_state() -> None:
     """
     Forgets the place of this process; for tests.
+    """
+def resolve_precision(asked: str | None) -> str:
+    """
+    The precision that was asked for, else that of the environment, else 'no'. Not collective.
     """
 def run_in_order(group: ProcessGroup, goes_first: bool, work: collections.abc.Callable) -> None:
     """

@@ -20,6 +20,7 @@ from .utils.dataclasses import (
     DataLoaderConfiguration,
     DistributedDataParallelKwargs,
     GradientAccumulationPlugin,
+    GradScalerKwargs,
     InitProcessGroupKwargs,
     KwargsHandler,
     ProjectConfiguration,
@@ -33,6 +34,7 @@ _LOGGER = logging.getLogger(__name__)  # scripts listen to it by its name
 _HANDLERS = {
     AutocastKwargs: "autocast_handler",
     DistributedDataParallelKwargs: "ddp_handler",
+    GradScalerKwargs: "scaler_handler",
     InitProcessGroupKwargs: "init_handler",
 }
 # Constructor arguments of the original that are accepted only at the value that asks for nothing.
@@ -72,9 +74,7 @@ _OFF = {
     "has_lomo_optimizer": False,
     "is_composable_parallelism_enabled": False,
     "is_fsdp2": False,
-    "native_amp": False,
     "parallelism_config": None,
-    "scaler": None,
     "torch_device_mesh": None,
 }
 
@@ -142,7 +142,8 @@ class Accelerator(TrainingStep):
     Args:
         device_placement (`bool`): `prepare` moves models to `device`, and batches with them.
         split_batches (`bool`): the same in `dataloader_config`: processes share each batch.
-        mixed_precision (`str`, *optional*): 'no'; others are not supported yet. Default: ``ACCELERATE_MIXED_PRECISION``.
+        mixed_precision (`str`, *optional*): of forwards: 'no', 'fp16' or 'bf16'. Default:
+            ``ACCELERATE_MIXED_PRECISION``, else 'no'.
         gradient_accumulation_steps (`int`): batches whose gradients add up before a step, at least 1; see `accumulate`.
             Default: ``ACCELERATE_GRADIENT_ACCUMULATION_STEPS``, else 1.
         cpu (`bool`): stay on the CPU although there is an accelerator (also ``ACCELERATE_USE_CPU``).
@@ -154,7 +155,7 @@ class Accelerator(TrainingStep):
         rng_types (`list` of `str`, *optional*): random streams made equal on all processes at the start of each pass over
             a prepared loader: 'torch', 'cuda', 'generator'. Default: the loader's own generator.
         kwargs_handlers (`list`, *optional*): at most one each of `DistributedDataParallelKwargs`,
-            `InitProcessGroupKwargs`, `AutocastKwargs`.
+            `InitProcessGroupKwargs`, `AutocastKwargs`, `GradScalerKwargs`.
         **unsupported: arguments of the original that are not supported yet: only values that ask for nothing.
 
     Raises:
@@ -164,16 +165,13 @@ class Accelerator(TrainingStep):
 
     ddp_handler: DistributedDataParallelKwargs | None
     init_handler: InitProcessGroupKwargs | None
-    autocast_handler: AutocastKwargs | None
     # Of what is off; `__getattr__` answers.
     deepspeed_plugin: None
     fp8_enabled: bool
     has_lomo_optimizer: bool
     is_composable_parallelism_enabled: bool
     is_fsdp2: bool
-    native_amp: bool
     parallelism_config: None
-    scaler: None
     torch_device_mesh: None
 
     def __init__(
@@ -196,6 +194,7 @@ class Accelerator(TrainingStep):
         self._arguments = {**given.pop("unsupported"), **{name: given[name] for name in given if name != "self"}}
         _refuse_unsupported(unsupported)
         self.__dict__.update({"ddp_handler": None, "init_handler": None, "autocast_handler": None})
+        self.scaler_handler: GradScalerKwargs | None = None
         self.__dict__.update(_sort_handlers(kwargs_handlers))
         self.dataloader_config = dataloader_config or DataLoaderConfiguration()
         if not isinstance(self.dataloader_config, DataLoaderConfiguration):
@@ -224,6 +223,13 @@ class Accelerator(TrainingStep):
         self._group = PartialState()._group
         self._gradients = self.gradient_state._native
         self._trigger = _native.Trigger()
+        self._guards = _native.StepGuards()
+        self.scaler = None
+        if self.mixed_precision == "fp16":
+            from .precision import GradScaler
+
+            self.scaler = GradScaler(self._group, self.scaler_handler)
+            self._guards.add(self.scaler._native)
         self._models: list[tuple] = []  # as given, as returned, the engine's view
         self._optimizers: list[AcceleratedOptimizer] = []
         self._schedulers: list[AcceleratedScheduler] = []
@@ -234,8 +240,13 @@ class Accelerator(TrainingStep):
 
     @property
     def mixed_precision(self) -> str:
-        """The precision of forward passes: 'no'."""
+        """The precision of forward passes: 'no', 'fp16' or 'bf16'."""
         return self.state.mixed_precision
+
+    @property
+    def native_amp(self) -> bool:
+        """Whether forwards compute in a lower precision."""
+        return self.mixed_precision != "no"
 
     @property
     def project_dir(self) -> str | os.PathLike | None:

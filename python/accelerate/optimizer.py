@@ -7,8 +7,21 @@ from typing import Any
 
 import torch
 
+from . import _native
 from .errors import ConfigError
 from .state import GradientState
+
+
+def _guards_of(scaler):
+    guards = _native.StepGuards()
+    if scaler is not None:
+        native = getattr(scaler, "_native", None)
+        if not isinstance(native, _native.StepGuard):
+            raise ConfigError(
+                f"[optim] scaler is a {type(scaler).__name__}, expected Accelerator.scaler, which all processes share"
+            )
+        guards.add(native)
+    return guards
 
 
 class AcceleratedOptimizer(torch.optim.Optimizer):
@@ -19,9 +32,13 @@ class AcceleratedOptimizer(torch.optim.Optimizer):
     Args:
         optimizer (`torch.optim.Optimizer`): the user's optimiser.
         device_placement (`bool`): kept for scripts; `Accelerator.prepare` moves the state.
-        scaler: supported as None only.
+        scaler (`GradScaler`, *optional*): that of an Accelerator; looks at gradients before each step.
         check (callable, *optional*): called once, before the first step, with the optimiser's parameters; raises when
             their gradients are not exchanged.
+        guards (*optional*): those of an Accelerator, in place of `scaler`.
+
+    Raises:
+        ConfigError: for a `scaler` of another kind.
     """
 
     def __init__(
@@ -30,14 +47,14 @@ class AcceleratedOptimizer(torch.optim.Optimizer):
         device_placement: bool = True,
         scaler: Any = None,
         check: Callable[[AcceleratedOptimizer], None] | None = None,
+        guards: _native.StepGuards | None = None,
     ) -> None:
-        if scaler is not None:
-            raise ConfigError("[optim] gradient scalers are not supported yet")
         self.optimizer: Any = optimizer
         self.gradient_state = GradientState()
         self.device_placement = device_placement
         self._state = self.gradient_state._native
         self._check = check
+        self._gate = _native.StepGate(self._state, _guards_of(scaler) if guards is None else guards)
 
     @property
     def state(self) -> Any:
@@ -79,20 +96,37 @@ class AcceleratedOptimizer(torch.optim.Optimizer):
         """Clears all gradients when they have been exchanged; does nothing while they add up."""
         if self._state.sync_gradients:
             self.optimizer.zero_grad(set_to_none=True if set_to_none is None else set_to_none)
+            self._gate.after_zero_grad()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Steps when gradients have been exchanged; does nothing while they add up.
 
+        In fp16 the step is left out, on all processes, when a gradient of any is not finite; see `step_was_skipped`.
+        Collective in fp16.
+
+        Args:
+            closure (callable, *optional*): computes gradients; given to the optimiser. Not in fp16, where gradients
+                are looked at before the step.
+
         Raises:
             ConfigError: at the first step of a job of several processes, when a parameter that has a gradient belongs
-                to no prepared model.
+                to no prepared model; for a `closure` in fp16.
         """
         if self._check is not None:
             self._check(self)
             self._check = None
-        if self._state.sync_gradients:
+        gate = self._gate
+        if closure is not None and gate.asks_guards:
+            raise ConfigError(
+                "[optim.step] a closure computes gradients inside of the step, where the gradient scaler cannot look "
+                "at them; call backward() before step() without one"
+            )
+        if gate.may_step(self._parameters() if gate.asks_guards else []):
             return self.optimizer.step() if closure is None else self.optimizer.step(closure)
         return None
+
+    def _parameters(self):
+        return [parameter for group in self.param_groups for parameter in group["params"]]
 
     def train(self) -> None:
         """Tells a schedule-free optimiser that training goes on."""
@@ -106,8 +140,8 @@ class AcceleratedOptimizer(torch.optim.Optimizer):
 
     @property
     def step_was_skipped(self) -> bool:
-        """Whether the last step was skipped because a gradient was not finite: never without a gradient scaler."""
-        return False
+        """Whether the last step was skipped, on all processes, because a gradient was not finite."""
+        return self._gate.step_was_skipped
 
     def __getattr__(self, name: str) -> Any:
         if name == "optimizer":  # while unpickling

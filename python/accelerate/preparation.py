@@ -13,7 +13,7 @@ from .job_place import JobPlace
 from .model import PreparedModel, make_core
 from .optimizer import AcceleratedOptimizer
 from .scheduler import AcceleratedScheduler
-from .utils.dataclasses import DataLoaderConfiguration
+from .utils.dataclasses import AutocastKwargs, DataLoaderConfiguration
 
 if TYPE_CHECKING:
     from .prepared_loader import PreparedLoader
@@ -26,6 +26,8 @@ class Preparation(JobPlace):
     dataloader_config: DataLoaderConfiguration
     step_scheduler_with_optimizer: bool
     rng_types: list[str]
+    autocast_handler: AutocastKwargs | None
+    _guards: _native.StepGuards
     _ddp_options: _native.DistributedDataParallelOptions
     _models: list
     _optimizers: list[AcceleratedOptimizer]
@@ -72,7 +74,8 @@ class Preparation(JobPlace):
     def prepare_model(
         self, model: torch.nn.Module, device_placement: bool | None = None, evaluation_mode: bool = False
     ) -> torch.nn.Module:
-        """Readies a model: moves it to `device`; in a job of several processes gives a handle around it.
+        """Readies a model: moves it to `device`, lets its forward compute in `mixed_precision` and return float32; in a
+        job of several processes gives a handle around it.
 
         Collective. Where there is nothing to exchange (one process, no trainable parameter) the model itself comes back.
 
@@ -100,6 +103,10 @@ class Preparation(JobPlace):
             )
         if self.device_placement if device_placement is None else device_placement:
             model.to(self.device)
+        if self.state.mixed_precision != "no":
+            from .precision import add_autocast
+
+            add_autocast(model, self.state.mixed_precision, self.device, self.autocast_handler)
         handle, core = model, None
         if not evaluation_mode:
             core = make_core(model, self._group, self._ddp_options)
@@ -135,7 +142,8 @@ class Preparation(JobPlace):
         if self.device_placement if device_placement is None else device_placement:
             if optimizer.state and self.device.type != "cpu":
                 optimizer.load_state_dict(optimizer.state_dict())  # moves the state to its parameters
-        self._optimizers.append(AcceleratedOptimizer(optimizer, check=self._check_parameters))
+        handle = AcceleratedOptimizer(optimizer, check=self._check_parameters, guards=self._guards)
+        self._optimizers.append(handle)
         return self._optimizers[-1]
 
     def _check_same_state(self, optimizer):
@@ -255,13 +263,19 @@ class Preparation(JobPlace):
 
         Args:
             model (`torch.nn.Module`): prepared or not.
-            keep_fp32_wrapper (`bool`): without effect: mixed precision leaves no wrapper.
+            keep_fp32_wrapper (`bool`): leave the forward of mixed precision in place; otherwise the model gets its own
+                forward back.
             keep_torch_compile (`bool`): without effect: what `torch.compile` returned is kept.
 
         Returns:
             `torch.nn.Module`: the model that was given to `prepare`.
         """
-        return model.module if isinstance(model, PreparedModel) else model
+        model = model.module if isinstance(model, PreparedModel) else model
+        if not keep_fp32_wrapper:
+            from .precision import remove_autocast
+
+            remove_autocast(model)
+        return model
 
     def free_memory(self, *objects: Any) -> list[None]:
         """Forgets all prepared objects and empties caches.

@@ -281,27 +281,20 @@ def _distributed_type(world_size, device):
 
 
 def _resolve_precision(mixed_precision):
-    asked = mixed_precision
-    if asked is None:
-        asked = os.environ.get("ACCELERATE_MIXED_PRECISION") or "no"
-    asked = str(asked).lower()
-    if asked not in ("no", "fp16", "bf16", "fp8"):
-        raise ConfigError(f"[state] mixed_precision is '{mixed_precision}', expected 'no', 'fp16', 'bf16' or 'fp8'")
-    if asked != "no":
-        raise ConfigError(f"[state] mixed_precision '{asked}' is not supported yet; use 'no'")
-    return asked
+    asked = os.environ.get("ACCELERATE_MIXED_PRECISION") if mixed_precision is None else mixed_precision
+    return _native.resolve_precision(str(asked).lower() if asked else None)
 
 
 class AcceleratorState:
     """`PartialState` with the precision. Constructing it again gives the same state.
 
     Args:
-        mixed_precision (`str`, *optional*): 'no'; others are not supported yet.
+        mixed_precision (`str`, *optional*): 'no', 'fp16' or 'bf16'. Default: ``ACCELERATE_MIXED_PRECISION``, else 'no'.
         cpu (`bool`): stay on the CPU although there is an accelerator.
         **kwargs: those of `PartialState`.
 
     Raises:
-        ConfigError: for a precision that conflicts with the first construction, or is not supported.
+        ConfigError: for a precision that conflicts with the first construction, or that the device does not have.
     """
 
     # Those of `PartialState`, reached by `__getattr__`.
@@ -335,7 +328,9 @@ class AcceleratorState:
                     f"'{self._mixed_precision}'; all Accelerators of a process share it"
                 )
             return
-        self._mixed_precision = _resolve_precision(mixed_precision)
+        precision = _resolve_precision(mixed_precision)
+        _native.check_precision(precision, str(partial.device))
+        self._mixed_precision = precision
         self._partial = partial
 
     def __repr__(self) -> str:
@@ -370,7 +365,7 @@ class AcceleratorState:
 
     @property
     def mixed_precision(self) -> str:
-        """The precision of forward passes: 'no'."""
+        """The precision of forward passes: 'no', 'fp16' or 'bf16'."""
         return self._mixed_precision
 
     @property

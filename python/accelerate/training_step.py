@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,6 +13,9 @@ from .errors import ConfigError
 from .model import PreparedModel
 from .preparation import Preparation
 from .utils.dataclasses import AutocastKwargs
+
+if TYPE_CHECKING:
+    from .precision import GradScaler
 
 
 def _as_tensors(parameters, where):
@@ -32,6 +35,7 @@ class TrainingStep(Preparation):
     """What surrounds one batch of the loop."""
 
     _gradients: _native.GradientState
+    scaler: GradScaler | None
 
     @property
     def sync_gradients(self) -> bool:
@@ -60,7 +64,8 @@ class TrainingStep(Preparation):
         """Gradients of `loss` into the parameters; averaged over processes on the way.
 
         Collective, except inside `no_sync` and while `accumulate` adds up. The loss is divided by
-        `gradient_accumulation_steps`.
+        `gradient_accumulation_steps`; in fp16 it is multiplied with the scale of `scaler`, and so are gradients until
+        the step or clipping unscales them.
 
         Args:
             loss (`torch.Tensor`): scalar, floating (any shape with `gradient`).
@@ -76,7 +81,7 @@ class TrainingStep(Preparation):
                 "an output whose 'loss' it is"
             )
         if loss is None or not kwargs:
-            _native.backward(self._group, self._gradients, loss, self._cores)
+            _native.backward(self._group, self._gradients, loss, self._cores, scaler=self._native_scaler)
             return
         unknown = sorted(set(kwargs) - {"gradient", "retain_graph", "create_graph", "inputs"})
         if unknown:
@@ -87,6 +92,7 @@ class TrainingStep(Preparation):
             self._gradients,
             loss,
             self._cores,
+            scaler=self._native_scaler,
             inputs=[] if inputs is None else [inputs] if torch.is_tensor(inputs) else list(inputs),
             **{name: value for name, value in kwargs.items() if value is not None},
         )
@@ -124,7 +130,8 @@ class TrainingStep(Preparation):
     ) -> torch.Tensor:
         """Scales gradients so that their norm, as one vector, is at most `max_norm`. Not collective.
 
-        While gradients add up it scales what is there so far, so call it when `sync_gradients` is true.
+        While gradients add up it scales what is there so far, so call it when `sync_gradients` is true. In fp16 it
+        unscales all gradients first.
 
         Args:
             parameters: one tensor or several, with or without gradients.
@@ -138,10 +145,10 @@ class TrainingStep(Preparation):
             ConfigError: for values out of range, and for sparse gradients.
         """
         tensors = _as_tensors(parameters, "step.clip_grad_norm")
-        return _native.clip_grad_norm(tensors, float(max_norm), float(norm_type))
+        return _native.clip_grad_norm(tensors, float(max_norm), float(norm_type), self._unscale(self._optimizers))
 
     def clip_grad_value_(self, parameters: torch.Tensor | Iterable[torch.Tensor], clip_value: float) -> None:
-        """Limits every gradient to [-clip_value, clip_value]. Not collective.
+        """Limits every gradient to [-clip_value, clip_value]. Not collective. In fp16 it unscales all gradients first.
 
         Args:
             parameters: one tensor or several, with or without gradients.
@@ -151,12 +158,59 @@ class TrainingStep(Preparation):
             ConfigError: for a value out of range, and for sparse gradients.
         """
         tensors = _as_tensors(parameters, "step.clip_grad_value")
-        _native.clip_grad_value(tensors, float(clip_value))
+        _native.clip_grad_value(tensors, float(clip_value) * self._unscale(self._optimizers))
 
     def unscale_gradients(self, optimizer: Any = None) -> None:
-        """Does nothing without a gradient scaler; kept for scripts that call it."""
+        """In fp16 brings gradients to their true size before the step, to look at them or change them.
+
+        May be called more than once per step. Does nothing while gradients add up, and in other precisions. Not
+        collective.
+
+        Args:
+            optimizer (*optional*): one optimiser or a list of them, as given to `prepare` or as it returned them.
+                Default: all.
+
+        Raises:
+            ConfigError: for an optimiser that is not prepared, for gradients in half precision, and for gradients of
+                which one part was unscaled before another backward added to them.
+        """
+        if optimizer is None:
+            self._unscale(self._optimizers)
+        else:
+            several = optimizer if isinstance(optimizer, (list, tuple)) else [optimizer]
+            self._unscale([self._prepared_optimizer(one) for one in several])
+
+    def _prepared_optimizer(self, optimizer):
+        for known in self._optimizers:
+            if optimizer is known or optimizer is known.optimizer:
+                return known
+        raise ConfigError(
+            f"[step.unscale_gradients] got a {type(optimizer).__name__} that is not prepared; pass it to prepare()"
+        )
+
+    @property
+    def _native_scaler(self):
+        return None if self.scaler is None else self.scaler._native
+
+    def _unscale(self, optimizers):
+        """The scale that gradients have after it: not 1 while they add up in fp16."""
+        if self.scaler is None:
+            return 1.0
+        gradients = [(one._gate.optimizer, one._parameters()) for one in optimizers]
+        return self.scaler._native.unscale_when_complete(self._gradients, gradients)
 
     @contextlib.contextmanager
     def autocast(self, autocast_handler: AutocastKwargs | None = None) -> Iterator[None]:
-        """Context of the chosen precision: full precision, which is the only one supported yet."""
-        yield
+        """Context in which operations compute in `mixed_precision`, as in forwards of prepared models.
+
+        For losses that are computed outside of a model. Changes nothing in full precision. Not collective.
+
+        Args:
+            autocast_handler (`AutocastKwargs`, *optional*): ``AutocastKwargs(enabled=False)`` computes in the dtype of
+                the inputs. Default: that of the constructor.
+        """
+        from .precision import autocast_settings
+
+        handler = self.autocast_handler if autocast_handler is None else autocast_handler
+        with autocast_settings(self.state.mixed_precision, self.device, handler).guard():
+            yield

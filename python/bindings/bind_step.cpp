@@ -33,7 +33,8 @@ void run_backward(
     const std::optional<at::Tensor>& gradient,
     std::optional<bool> retain_graph,
     bool create_graph,
-    Tensors inputs) {
+    Tensors inputs,
+    const std::optional<std::shared_ptr<GradScaler>>& scaler) {
   // Warnings raised by C++ code of the graph become Python's.
   const torch::PyWarningHandler warnings;
   const py::gil_scoped_release unlocked;
@@ -45,7 +46,8 @@ void run_backward(
       {.gradient = gradient.value_or(at::Tensor()),
        .retain_graph = retain_graph,
        .create_graph = create_graph,
-       .inputs = std::move(inputs)});
+       .inputs = std::move(inputs)},
+      scaler.value_or(nullptr).get());
 }
 
 void bind_backward(py::module_& module) {
@@ -60,6 +62,7 @@ void bind_backward(py::module_& module) {
       py::arg("retain_graph") = std::nullopt,
       py::arg("create_graph") = false,
       py::arg("inputs") = Tensors(),
+      py::arg("scaler") = std::nullopt,
       "Gradients of a loss into the parameters, averaged over the processes. "
       "Collective unless gradients add up.");
   py::class_<AccumulateContext>(
@@ -84,13 +87,20 @@ void bind_step(py::module_& module) {
   bind_backward(module);
   module.def(
       "clip_grad_norm",
-      [](const Tensors& parameters, double max_norm, double norm_type) {
+      [](const Tensors& parameters,
+         double max_norm,
+         double norm_type,
+         double gradient_scale) {
         return step::clip_grad_norm(
-            parameters, {.max_norm = max_norm, .norm_type = norm_type});
+            parameters,
+            {.max_norm = max_norm,
+             .norm_type = norm_type,
+             .gradient_scale = gradient_scale});
       },
       py::arg("parameters"),
       py::arg("max_norm"),
       py::arg("norm_type"),
+      py::arg("gradient_scale") = 1.0,
       ReleaseLock(),
       "Scales gradients to a norm of at most `max_norm`; gives the norm "
       "before. Not collective.");

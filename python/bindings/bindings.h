@@ -15,6 +15,7 @@ void bind_state(py::module_& module);
 void bind_comm(py::module_& module);
 void bind_data(py::module_& module);
 void bind_optim(py::module_& module);
+void bind_precision(py::module_& module);
 void bind_prepare(py::module_& module);
 void bind_step(py::module_& module);
 

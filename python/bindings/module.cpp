@@ -17,6 +17,7 @@ PYBIND11_MODULE(_native, module) {
   bind_comm(module);
   bind_data(module);
   bind_optim(module);
+  bind_precision(module);
   bind_prepare(module);
   bind_step(module);
 }

@@ -7,7 +7,13 @@ import pytest
 from conftest import ASSETS
 
 HERE = pathlib.Path(__file__).resolve().parent
-CASES = {"one": (1, 1), "two": (2, 1), "two, accumulating": (2, 3)}  # (processes, accumulation steps)
+# (processes, accumulation steps, precision)
+CASES = {
+    "one": (1, 1, "no"),
+    "two": (2, 1, "no"),
+    "two, accumulating": (2, 3, "no"),
+    "one, bf16": (1, 1, "bf16"),
+}
 
 
 def differences(entry, expected, path=""):
@@ -26,13 +32,14 @@ def differences(entry, expected, path=""):
 @pytest.mark.parametrize("name", CASES)
 def test_training_and_evaluation(launch, tmp_path, name):
     golden = json.loads((HERE / "golden" / "trainer.json").read_text())["cases"][name]
-    num_processes, accumulation_steps = CASES[name]
+    num_processes, accumulation_steps, precision = CASES[name]
     done = launch(
         HERE / "trainer_script.py",
         num_processes,
         ASSETS,
         tmp_path,
         accumulation_steps,
+        precision,
         timeout=150,
         env={"HF_HUB_OFFLINE": "1"},
     )

@@ -1,6 +1,6 @@
 """python/tests/trainer_script.py: transformers.Trainer trains and evaluates a tiny BERT on reviews.
 
-usage: trainer_script.py ASSETS FOLDER ACCUMULATION_STEPS
+usage: trainer_script.py ASSETS FOLDER ACCUMULATION_STEPS PRECISION
 
 Works with whichever package `accelerate` is found first. Process 0 writes FOLDER/log.json.
 """
@@ -47,7 +47,7 @@ def metrics(prediction):
     return {"accuracy": float(right.mean()), "rows": len(prediction.label_ids)}
 
 
-def main(assets, folder, accumulation_steps):
+def main(assets, folder, accumulation_steps, precision):
     set_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(assets / "minilm")
     trainer = Trainer(
@@ -64,6 +64,7 @@ def main(assets, folder, accumulation_steps):
             save_strategy="epoch",
             report_to=[],
             use_cpu=True,
+            bf16=precision == "bf16",
             disable_tqdm=True,
         ),
         train_dataset=read_rows(assets / "reviews" / "train.csv", TRAIN_ROWS, tokenizer),
@@ -83,4 +84,4 @@ def main(assets, folder, accumulation_steps):
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]))
+    main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

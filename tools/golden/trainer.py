@@ -19,14 +19,20 @@ import transformers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "python" / "tests" / "trainer_script.py"
-CASES = {"one": (1, 1), "two": (2, 1), "two, accumulating": (2, 3)}  # (processes, accumulation steps)
+# (processes, accumulation steps, precision)
+CASES = {
+    "one": (1, 1, "no"),
+    "two": (2, 1, "no"),
+    "two, accumulating": (2, 3, "no"),
+    "one, bf16": (1, 1, "bf16"),
+}
 
 
-def log_of(num_processes, accumulation_steps):
+def log_of(num_processes, accumulation_steps, precision):
     start = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(num_processes)]
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
-            [sys.executable, *start, SCRIPT, ROOT / ".deps/assets", folder, str(accumulation_steps)],
+            [sys.executable, *start, SCRIPT, ROOT / ".deps/assets", folder, str(accumulation_steps), precision],
             check=True,
             timeout=300,
             env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"},

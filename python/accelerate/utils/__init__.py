@@ -52,7 +52,7 @@ _NAMES = {
     "nested": "honor_type is_namedtuple is_tensor_information is_torch_tensor recursively_apply",
     "operations": """
         CannotPadNestedTensorWarning DistributedOperationException GatheredParameters broadcast
-        broadcast_object_list concatenate convert_to_fp32 copy_tensor_to_devices find_batch_size find_device gather
+        broadcast_object_list concatenate  copy_tensor_to_devices find_batch_size find_device gather
         gather_object get_data_structure ignorant_find_batch_size initialize_tensors listify
         pad_across_processes reduce send_to_device slice_tensors
     """,
@@ -60,6 +60,7 @@ _NAMES = {
         check_os_kernel clean_state_dict_for_safetensors convert_bytes extract_model_from_parallel get_free_port
         get_pretty_name is_compiled_module is_port_in_use load merge_dicts recursive_getattr save wait_for_everyone
     """,
+    "precision": "ConvertOutputsToFp32 convert_outputs_to_fp32 convert_to_fp32",
     "random": "set_seed synchronize_rng_state synchronize_rng_states",
     "versions": "compare_versions is_torch_version",
 }

@@ -136,7 +136,6 @@ from .operations import GatheredParameters as GatheredParameters
 from .operations import broadcast as broadcast
 from .operations import broadcast_object_list as broadcast_object_list
 from .operations import concatenate as concatenate
-from .operations import convert_to_fp32 as convert_to_fp32
 from .operations import copy_tensor_to_devices as copy_tensor_to_devices
 from .operations import find_batch_size as find_batch_size
 from .operations import find_device as find_device
@@ -163,6 +162,9 @@ from .other import merge_dicts as merge_dicts
 from .other import recursive_getattr as recursive_getattr
 from .other import save as save
 from .other import wait_for_everyone as wait_for_everyone
+from .precision import ConvertOutputsToFp32 as ConvertOutputsToFp32
+from .precision import convert_outputs_to_fp32 as convert_outputs_to_fp32
+from .precision import convert_to_fp32 as convert_to_fp32
 from .random import set_seed as set_seed
 from .random import synchronize_rng_state as synchronize_rng_state
 from .random import synchronize_rng_states as synchronize_rng_states

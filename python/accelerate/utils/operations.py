@@ -28,6 +28,7 @@ from .nested import (
     tensors_of,
     with_tensors,
 )
+from .precision import ConvertOutputsToFp32, convert_outputs_to_fp32, convert_to_fp32  # noqa: F401
 
 # Scripts catch the original's error of mismatched shapes by this name.
 DistributedOperationException = CommError
@@ -131,15 +132,6 @@ def find_device(data: Any) -> torch.device | None:
 def listify(data: Any) -> Any:
     """`data` with numbers and lists of numbers in place of tensors. Not collective."""
     return recursively_apply(lambda tensor: tensor.detach().cpu().tolist(), data)
-
-
-def convert_to_fp32(tensor: Any) -> Any:
-    """`tensor` (nested) with float16 and bfloat16 converted to float32. Not collective."""
-
-    def is_half(value):
-        return isinstance(value, torch.Tensor) and value.dtype in (torch.float16, torch.bfloat16)
-
-    return recursively_apply(torch.Tensor.float, tensor, test_type=is_half)
 
 
 def slice_tensors(

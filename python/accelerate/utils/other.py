@@ -38,7 +38,7 @@ def extract_model_from_parallel(
 
     Args:
         model (`torch.nn.Module`): any module; one without wrappers comes back as it is.
-        keep_fp32_wrapper (`bool`): without effect: mixed precision leaves no wrapper.
+        keep_fp32_wrapper (`bool`): leave the forward of mixed precision in place.
         keep_torch_compile (`bool`): keep the outermost compiled module around the result.
         recursive (`bool`): unwrap the submodules as well, in place.
     """
@@ -48,6 +48,10 @@ def extract_model_from_parallel(
         model = compiled._orig_mod
     while isinstance(model, wrappers):
         model = model.module
+    if not keep_fp32_wrapper:
+        from ..precision import remove_autocast
+
+        remove_autocast(model)
     if recursive:
         for name, child in model.named_children():
             setattr(model, name, extract_model_from_parallel(child, keep_torch_compile=True, recursive=True))
