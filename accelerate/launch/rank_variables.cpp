@@ -31,6 +31,17 @@ bool is_outer_launchers(std::string_view name) {
   return name.starts_with("TORCHELASTIC_");
 }
 
+/// A training step frees activations and gradients that the next one allocates
+/// again. glibc gives such blocks back to the kernel, and each page of them is
+/// then paid for with a fault: about a tenth of the time of a step of MiniLM.
+void keep_freed_memory(Environment& variables) {
+  // From this size on a block is a mapping of its own. Dense gradients of
+  // embeddings have 50 to 100 MB.
+  variables.try_emplace("MALLOC_MMAP_THRESHOLD_", "134217728");
+  // So much unused memory may stay at the end of the heap.
+  variables.try_emplace("MALLOC_TRIM_THRESHOLD_", "536870912");
+}
+
 } // namespace
 
 Environment current_environment() {
@@ -67,6 +78,7 @@ Environment job_variables(
   if (::if_nametoindex("lo") != 0) {
     variables.try_emplace("GLOO_SOCKET_IFNAME", "lo");
   }
+  keep_freed_memory(variables);
   if (options.cpu) {
     set("ACCELERATE_USE_CPU", "true");
   }

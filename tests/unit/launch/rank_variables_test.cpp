@@ -75,10 +75,17 @@ TEST(RankVariables, HaveDefaultsThatYield) {
   EXPECT_EQ(
       variables.at("OMP_NUM_THREADS"), std::to_string(threads_per_rank(2)));
   EXPECT_EQ(variables.at("GLOO_SOCKET_IFNAME"), "lo");
+  EXPECT_EQ(variables.at("MALLOC_MMAP_THRESHOLD_"), "134217728");
+  EXPECT_EQ(variables.at("MALLOC_TRIM_THRESHOLD_"), "536870912");
   EXPECT_FALSE(variables.contains("ACCELERATE_USE_CPU"));
   variables = variables_of(
-      options, {{"OMP_NUM_THREADS", "5"}, {"GLOO_SOCKET_IFNAME", "eth9"}}, 0);
+      options,
+      {{"OMP_NUM_THREADS", "5"},
+       {"GLOO_SOCKET_IFNAME", "eth9"},
+       {"MALLOC_TRIM_THRESHOLD_", "131072"}},
+      0);
   EXPECT_EQ(variables.at("OMP_NUM_THREADS"), "5");
+  EXPECT_EQ(variables.at("MALLOC_TRIM_THRESHOLD_"), "131072");
   EXPECT_EQ(variables.at("GLOO_SOCKET_IFNAME"), "eth9");
 }
 
