@@ -1,8 +1,13 @@
 // accelerate/models/kernels/low_format_impl.h: 16-bit floats in memory, float
 // in registers.
 //
-// Written with integers, so that every instruction set rounds alike.
+// Written with integers, so that every instruction set rounds alike; half has
+// instructions of its own in AVX-512, which round the same way.
 #pragma once
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #include "accelerate/models/kernels/simd_impl.h"
 #include "accelerate/models/kernels/vector_impl.h"
@@ -40,6 +45,20 @@ struct Bfloat16Format {
 
 /// IEEE 754 binary16: 5 bits of exponent, 10 of fraction.
 struct HalfFormat {
+#if defined(__AVX512F__)
+  static Vec widen(BitVec bits) {
+    const auto low = __builtin_convertvector(bits, LowVec);
+    return reinterpret_cast<Vec>(
+        _mm512_cvtph_ps(reinterpret_cast<__m256i>(low)));
+  }
+
+  static BitVec narrow(Vec value) {
+    constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    const auto low = reinterpret_cast<LowVec>(
+        _mm512_cvtps_ph(reinterpret_cast<__m512>(value), kNearest));
+    return __builtin_convertvector(low, BitVec);
+  }
+#else
   static Vec widen(BitVec bits) {
     const BitVec magnitude = bits & 0x7FFF;
     // 2^112 moves the exponent; the product is exact for subnormal numbers too.
@@ -61,6 +80,7 @@ struct HalfFormat {
     result = magnitude > 0x7F800000 ? BitVec{} + 0x7E00 : result;
     return result | (bits >> 16 & 0x8000);
   }
+#endif
 };
 
 /// Loads and stores of one format, of whole vectors or (count) of a part.

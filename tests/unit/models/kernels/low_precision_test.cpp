@@ -18,6 +18,10 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/tanh.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -235,6 +239,30 @@ TEST(LowPrecision, OverflowsInHalfButNotInBfloat16) {
   EXPECT_TRUE(finite(at::kBFloat16));
   EXPECT_FALSE(finite(at::kHalf));
 }
+
+#if defined(__GLIBC__)
+TEST(LowPrecision, TakesNoMoreMemoryFromStepToStep) {
+  SequenceClassifier net = tiny_net();
+  const Batch batch = tiny_batch();
+  const Autocast autocast(at::kBFloat16);
+  const auto bytes_after = [&](int steps) {
+    for (int step = 0; step < steps; ++step) {
+      net(batch).loss.backward();
+      take_gradients(net);
+      const at::NoGradGuard no_grad;
+      for (at::Tensor& parameter : net->parameters()) {
+        parameter.mul_(0.999);
+      }
+    }
+    const struct mallinfo2 now = mallinfo2();
+    return now.uordblks + now.hblkhd;
+  };
+  const std::size_t before = bytes_after(3);
+  // The rounded weights are about 50 KB: 20 copies would be a megabyte. The
+  // allocator's own caches move by some kilobytes.
+  EXPECT_LT(bytes_after(20), before + 100'000);
+}
+#endif
 
 TEST(LowPrecision, LetsScaledGradientsOverflowInHalf) {
   SequenceClassifier net = tiny_net();
