@@ -23,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Callable
 
@@ -111,9 +112,9 @@ class Programs:
                 return self.build / folder / name
         raise Missing(name)
 
-    def launch_ours(self, program, *arguments):
-        launcher = self.build / "cli" / "accelerate"
-        return [launcher, "launch", "--cpu", "--num_processes", RANKS, self.ours(program), *arguments]
+    def launch_ours(self, program, *arguments, ranks=RANKS, precision="no"):
+        launch = [self.build / "cli" / "accelerate", "launch", "--cpu", "--num_processes", ranks]
+        return [*launch, "--mixed_precision", precision, self.ours(program), *arguments]
 
     def reference(self, script, *arguments):
         if not (REFERENCE / script).exists():
@@ -144,35 +145,96 @@ def seconds_until_reported(command):
     return {"seconds": last_json(run(command))["finished_at"] - start}
 
 
-def finetune(programs, args):
-    work = ROOT / "build" / "bench-work"
-    work.mkdir(parents=True, exist_ok=True)
-    assets = ROOT / ".deps" / "assets"
-    model, train = assets / "minilm", assets / "reviews" / "train.csv"
-    test = work / "test.csv"  # ours evaluates after training; keep that short
-    with open(assets / "reviews" / "test.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))[:33]
-    with open(test, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
-    report = work / "finetune.json"
-    common = ["--model", model, "--train", train, "--max_steps", args.steps]
-    common += ["--batch_size", 16, "--max_length", 64, "--json", report]
+class Finetuning:
+    """Both sides' programs for fine-tuning, with the same arguments."""
 
-    def measure(command):
+    def __init__(self, programs, args):
+        self.programs = programs
+        self.work = ROOT / "build" / "bench-work"
+        self.work.mkdir(parents=True, exist_ok=True)
+        assets = ROOT / ".deps" / "assets"
+        self.test = self.work / "test.csv"  # ours evaluates after training; keep that short
+        with open(assets / "reviews" / "test.csv", encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))[:33]
+        with open(self.test, "w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+        self.common = ["--model", assets / "minilm", "--train", assets / "reviews" / "train.csv"]
+        self.common += ["--max_steps", args.steps, "--batch_size", 16, "--max_length", 64]
+        self.title = f"{args.steps} steps"
+
+    def measure(self, command, name="finetune"):
+        report = self.work / f"{name}.json"
         report.unlink(missing_ok=True)
-        run(command)
+        run([*command, "--json", report])
         return json.loads(report.read_text())
 
+    def ours(self, precision, ranks=RANKS, name="finetune"):
+        command = ["finetune_reviews", *self.common, "--test", self.test]
+        return self.measure(self.programs.launch_ours(*command, ranks=ranks, precision=precision), name)
+
+    def reference(self, precision, *more):
+        command = [*self.common, "--precision", precision, *more]
+        return self.measure(self.programs.torchrun("finetune.py", *command))
+
+    def separate_jobs(self, precision, count):
+        """Jobs of one rank side by side: what ranks would give that never had to talk."""
+        with ThreadPoolExecutor(count) as pool:
+            jobs = [pool.submit(self.ours, precision, 1, f"finetune{i}") for i in range(count)]
+            results = [job.result() for job in jobs]
+        return {"samples_per_second": sum(result["samples_per_second"] for result in results)}
+
+
+SPEED_AND_MEMORY = [
+    Metric("samples_per_second", "samples/s", True),
+    Metric("peak_megabytes", "MB/rank", False),
+]
+
+
+def finetune_in(programs, args, precision, name):
+    runs = Finetuning(programs, args)
     return Benchmark(
-        f"fine-tuning, {RANKS} ranks, fp32, {args.steps} steps",
+        f"fine-tuning, {RANKS} ranks, {name}, {runs.title}",
+        SPEED_AND_MEMORY,
         [
-            Metric("samples_per_second", "samples/s", True),
-            Metric("peak_megabytes", "MB/rank", False),
+            Side("ours", lambda: runs.ours(precision)),
+            Side("reference", lambda: runs.reference(precision)),
+            Side("reference fused", lambda: runs.reference(precision, "--fused")),
         ],
+    )
+
+
+def finetune(programs, args):
+    return finetune_in(programs, args, "no", "fp32")
+
+
+def finetune_bf16(programs, args):
+    return finetune_in(programs, args, "bf16", "bf16")
+
+
+def precisions(programs, args):
+    runs = Finetuning(programs, args)
+    return Benchmark(
+        f"fine-tuning, {RANKS} ranks, our precisions, {runs.title}",
+        SPEED_AND_MEMORY,
         [
-            Side("ours", lambda: measure(programs.launch_ours("finetune_reviews", *common, "--test", test))),
-            Side("reference", lambda: measure(programs.torchrun("finetune.py", *common))),
-            Side("reference fused", lambda: measure(programs.torchrun("finetune.py", *common, "--fused"))),
+            Side("bf16", lambda: runs.ours("bf16")),
+            Side("fp32", lambda: runs.ours("no")),
+            Side("fp16", lambda: runs.ours("fp16")),
+        ],
+    )
+
+
+def scaling(programs, args):
+    """With the exchange, without it, and alone: the second ratio is the part of
+    the speed that is left with communication, the third the gain over one rank."""
+    runs = Finetuning(programs, args)
+    return Benchmark(
+        f"fine-tuning, from one to {RANKS} ranks, fp32, {runs.title}",
+        SPEED_AND_MEMORY[:1],
+        [
+            Side(f"{RANKS} ranks", lambda: runs.ours("no")),
+            Side(f"{RANKS} ranks apart", lambda: runs.separate_jobs("no", RANKS)),
+            Side("1 rank", lambda: runs.ours("no", ranks=1)),
         ],
     )
 
@@ -330,7 +392,7 @@ def python_start(programs, args):
 BENCHMARKS = {
     f.__name__: f
     for f in (
-        launch, all_reduce, step, loader, loader_modes, tokenizer, finetune,
+        launch, all_reduce, step, loader, loader_modes, tokenizer, finetune, finetune_bf16, precisions, scaling,
         python_step, python_ranks, python_import, python_start,
     )
 }

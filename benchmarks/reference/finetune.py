@@ -31,6 +31,7 @@ def parse():
     parser.add_argument("--max_length", type=int, default=64)
     parser.add_argument("--lr", type=float, default=5e-5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--precision", choices=("no", "bf16"), default="no")
     parser.add_argument("--fused", action="store_true")
     parser.add_argument("--json", required=True)
     return parser.parse_args()
@@ -56,7 +57,7 @@ def make_loader(args):
 def main():
     args = parse()
     torch.set_num_threads(1)
-    accelerator = Accelerator(cpu=True)
+    accelerator = Accelerator(cpu=True, mixed_precision=args.precision)
     set_seed(args.seed)
     model = AutoModelForSequenceClassification.from_pretrained(args.model, num_labels=2)
     optimizer = torch.optim.AdamW(
