@@ -9,7 +9,8 @@ usage: soak.py BUILD_FOLDER [--inputs N] [--seeds N] [--precisions no,bf16,fp16]
    median of the test accuracy must reach MIN_ACCURACY in fp32, and in bf16 and
    fp16 come within MAX_LOSS_OF_ACCURACY of that.
 3. The published Python loops on 1, 2 and 3 processes against the original; the
-   tutorial also as printed, in an environment with an old transformers.
+   tutorial also as printed, in an environment with an old transformers; the
+   original's self-tests; every mode of the loaders on 2, 3 and 4 processes.
 """
 import argparse
 import json
@@ -128,8 +129,9 @@ def run_loops():
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_SOAK": "1",
                    "ACCELERATE_OLD_TRANSFORMERS_PYTHON": str(make_old_environment())}
     done = subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                           ROOT / "python/tests/parity/test_loops.py"], env=environment)
-    return [] if done.returncode == 0 else ["published Python loops"]
+                           ROOT / "python/tests/parity",
+                           ROOT / "python/tests/test_data_loader_ranks.py"], env=environment)
+    return [] if done.returncode == 0 else ["published Python loops and loaders"]
 
 
 def main():

@@ -1,6 +1,7 @@
 """python/tests/test_data_loader_ranks.py: prepared loaders in jobs of several processes."""
 
 import json
+import os
 
 import pytest
 
@@ -244,8 +245,9 @@ accelerator.print("errors arrive")
 """
 
 
-def test_every_mode(launch):
-    done = launch(MODES, 3, timeout=120)
+@pytest.mark.parametrize("ranks", [2, 3, 4] if os.environ.get("ACCELERATE_SOAK") else [3])
+def test_every_mode(launch, ranks):
+    done = launch(MODES, ranks, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.split("\n")[:-1] == ["each once", "any values", "goes on", "errors arrive"], done.stdout
 
