@@ -16,7 +16,6 @@ from accelerate.commands.config import load_config_from_file
 from accelerate.errors import CheckpointError, ConfigError
 from accelerate.utils import (
     AutocastKwargs,
-    DataLoaderConfiguration,
     DistributedDataParallelKwargs,
     DistributedType,
     GradientAccumulationPlugin,
@@ -85,12 +84,6 @@ class TestSettings:
         assert InitProcessGroupKwargs(timeout=datetime.timedelta(seconds=5)).timeout.total_seconds() == 5
         with pytest.raises(ConfigError, match="init_method"):
             InitProcessGroupKwargs(init_method="tcp://127.0.0.1:1")
-
-    @pytest.mark.parametrize("name", ["dispatch_batches", "use_stateful_dataloader"])
-    def test_loader_settings_that_are_not_supported_are_named(self, name):
-        DataLoaderConfiguration().validate()
-        with pytest.raises(ConfigError, match=name):
-            DataLoaderConfiguration(**{name: True}).validate()
 
     def test_folders_of_a_project(self):
         assert ProjectConfiguration(project_dir="a").logging_dir == "a"
