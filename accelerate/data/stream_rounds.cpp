@@ -2,6 +2,7 @@
 #include "accelerate/data/stream_rounds_impl.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "accelerate/error.h"
@@ -117,20 +118,25 @@ RankBatch StreamRounds::make_batch(
 
 Batch StreamRounds::collate(const Samples& samples, const BatchSlots& slots)
     const {
-  Samples mine;
-  mine.reserve(static_cast<std::size_t>(slots.size));
-  for (std::int64_t slot = slots.first; slot < slots.first + slots.size;
-       ++slot) {
-    const auto index = static_cast<std::size_t>(slot);
-    mine.push_back(
-        index < samples.size()
-            ? samples[index]
-            : first_[(index - samples.size()) % first_.size()]);
+  const std::span<const Example> all(samples);
+  const auto first = static_cast<std::size_t>(slots.first);
+  const auto size = static_cast<std::size_t>(slots.size);
+  Samples filled_up;
+  std::span<const Example> mine;
+  if (first + size <= all.size()) {
+    mine = all.subspan(first, size); // nothing is copied
+  } else {
+    for (std::size_t slot = first; slot < first + size; ++slot) {
+      filled_up.push_back(
+          slot < all.size() ? all[slot]
+                            : first_[(slot - all.size()) % first_.size()]);
+    }
+    mine = filled_up;
   }
   try {
     return options_.collate(mine);
   } catch (const std::exception& error) {
-    const std::int64_t first =
+    const std::int64_t position =
         position_ - static_cast<std::int64_t>(samples.size()) + slots.first;
     std::throw_with_nested(ConfigError(error_message(
         "data.loader",
@@ -138,7 +144,7 @@ Batch StreamRounds::collate(const Samples& samples, const BatchSlots& slots)
             "collate of ",
             slots.size,
             " samples from ",
-            first,
+            position,
             " of the stream: ",
             error.what()))));
   }
