@@ -245,29 +245,34 @@ def prepare_data_loader(
     if is_seeded and (data_seed is not None or not isinstance(sampler, SeedableRandomSampler)):
         is_shared = data_seed is None and num_processes is None
         sampler = _seedable(sampler, _seed_of_main_process(state) if is_shared else data_seed)
+    common = {
+        "device": device if put_on_device else None,
+        "skip_batches": getattr(dataloader, "skip_batches", 0),
+        "_drop_last": dataloader.drop_last,
+        "_non_blocking": non_blocking,
+        "torch_device_mesh": torch_device_mesh,
+    }
     prepared: PreparedLoader
-    common = {"_drop_last": dataloader.drop_last, "_non_blocking": non_blocking, "torch_device_mesh": torch_device_mesh}
-    common["skip_batches"] = getattr(dataloader, "skip_batches", 0)
     if dispatches:
         settings = {**_settings(dataloader, index_source(dataloader)), "generator": None}
         common.update(split_batches=split_batches, even_batches=even_batches, slice_fn=slice_fn_for_dispatch)
-        prepared = DataLoaderDispatcher(dataloader.dataset, device=device, **common, **settings)
+        prepared = DataLoaderDispatcher(dataloader.dataset, **common, **settings)
     else:
-        shared = _Share(dataloader, world_size, rank, split_batches, even_batches)
-        synchronized = shared.synchronized_generator(None if use_seedable_sampler else sampler)
-        if rng_types is not None and synchronized is None:
-            rng_types = [stream for stream in rng_types if getattr(stream, "value", stream) != "generator"]
-        prepared = DataLoaderShard(
-            shared.dataset,
-            device=device if put_on_device else None,
-            rng_types=rng_types,
-            synchronized_generator=synchronized,
-            **common,
-            **shared.settings,
-        )
-        prepared._num_shares = world_size
+        share = _Share(dataloader, world_size, rank, split_batches, even_batches)
+        prepared = _sharded(share, rng_types, None if use_seedable_sampler else sampler, common)
     if is_seeded:
         prepared.set_sampler(sampler)
+    return prepared
+
+
+def _sharded(share, rng_types, sampler, common):
+    """A loader of this process's share; `sampler` is the one whose stream processes must have in common."""
+    synchronized = share.synchronized_generator(sampler)
+    if rng_types is not None and synchronized is None:
+        rng_types = [stream for stream in rng_types if getattr(stream, "value", stream) != "generator"]
+    streams = {"rng_types": rng_types, "synchronized_generator": synchronized}
+    prepared = DataLoaderShard(share.dataset, **streams, **common, **share.settings)
+    prepared._num_shares = share.world_size
     return prepared
 
 
@@ -278,7 +283,7 @@ class _Share:
 
     def __init__(self, loader, world_size, rank, split_batches, even_batches):
         self.dataset = loader.dataset
-        self.is_one_of_several = world_size > 1
+        self.world_size = world_size
         source = index_source(loader)
         if world_size > 1 and not isinstance(self.dataset, IterableDataset):
             source = BatchSamplerShard(source, world_size, rank, split_batches, even_batches)
@@ -306,7 +311,7 @@ class _Share:
         """The stream of the order that processes must have in common."""
         if isinstance(self.dataset, IterableDatasetShard):
             return getattr(self.dataset.dataset, "generator", None)
-        if not self.is_one_of_several or isinstance(self.dataset, IterableDataset) or not hasattr(sampler, "generator"):
+        if self.world_size == 1 or isinstance(self.dataset, IterableDataset) or not hasattr(sampler, "generator"):
             return None
         return _private_generator(sampler)
 

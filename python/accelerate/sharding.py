@@ -12,7 +12,6 @@ import torch
 from torch.utils.data import IterableDataset
 
 from . import _native
-from .errors import ConfigError
 
 
 def take_slots(samples: list, start: list, first: int, size: int) -> list:

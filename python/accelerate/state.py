@@ -338,8 +338,8 @@ class AcceleratorState:
 
     def __getattr__(self, name: str) -> Any:
         partial = AcceleratorState._shared_state.get("_partial")
-        if partial is None and PartialState._shared_state and (name == "use_distributed" or name.startswith("is_")):
-            partial = PartialState()  # these outlive _reset_state(), and scripts ask them then
+        if partial is None and PartialState._shared_state and hasattr(PartialState, name):
+            partial = PartialState()  # what it does outlives _reset_state(), and scripts call it then
         if partial is None or name.startswith("__"):
             hint = (
                 " This happens if `AcceleratorState._reset_state()` was called after the `Accelerator` was made; make it again"

@@ -102,3 +102,9 @@ def test_metrics(launch, tmp_path):
 def test_metrics_of_accelerators(launch, ranks):
     out = run(launch, METRICS_ON_CPU, SCRIPTS / "external_deps/test_metrics.py", MODEL, ranks=ranks)
     assert out.count("as on an accelerator") == ranks
+
+
+def test_script(launch):
+    out = run(launch, SCRIPTS / "test_script.py")
+    assert "Training yielded the same results on one CPU or distributed setup with batch split." in out
+    assert "**Test reinstantiated state**" in out
