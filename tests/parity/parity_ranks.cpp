@@ -64,7 +64,9 @@ void run_curve(
     const std::string& out) {
   const auto golden = nlohmann::json::parse(std::ifstream(golden_path));
   const std::int64_t steps = golden["steps"], batch_size = golden["batch_size"];
-  Accelerator accelerator;
+  Accelerator accelerator(
+      {.mixed_precision =
+           parse_precision(golden.value("mixed_precision", "no"))});
   auto tokenizer = AutoTokenizer::from_pretrained(assets + "/minilm");
   const auto encoded =
       load_rows(assets, steps * batch_size * accelerator.num_processes())

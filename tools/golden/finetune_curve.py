@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Makes tests/parity/golden/finetune_curve.json: the loss of 50 fine-tuning
-steps by Hugging Face Accelerate on two CPU processes.
+"""Makes tests/parity/golden/finetune_curve.json and finetune_curve_bf16.json: the
+loss of 50 fine-tuning steps by Hugging Face Accelerate on two CPU processes, in
+fp32 and in bf16.
 
 usage: accelerate-1.15 environment:
-  torchrun --nproc_per_node 2 tools/golden/finetune_curve.py ASSETS OUT.json
+  torchrun --nproc_per_node 2 tools/golden/finetune_curve.py ASSETS OUT.json [bf16]
 
 MiniLM with a fresh two-label head whose weights are stored in the golden file,
-dropout off, fp32, batch 16 per process, row (3001 i) mod n as sample i (the file is sorted by label), AdamW with lr 5e-5
+dropout off, batch 16 per process, row (3001 i) mod n as sample i (the file is sorted by label), AdamW with lr 5e-5
 and weight decay 0.01, linear schedule to zero over the 50 steps, max length 64,
 padded to the longest of each batch. Losses are the mean over both processes.
 """
@@ -30,8 +31,8 @@ def head_weights(hidden):
     return (0.02 * torch.sin(0.37 * index + 0.1)).reshape(2, hidden).to(torch.float32)
 
 
-def main(assets, out):
-    accelerator = accelerate.Accelerator(cpu=True)
+def main(assets, out, precision="no"):
+    accelerator = accelerate.Accelerator(cpu=True, mixed_precision=precision)
     torch.set_num_threads(1)
     folder = f"{assets}/minilm"
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -69,6 +70,7 @@ def main(assets, out):
                 "made_by": "tools/golden/finetune_curve.py",
                 "versions": {"accelerate": accelerate.__version__, "torch": torch.__version__,
                              "transformers": transformers.__version__},
+                "mixed_precision": precision,
                 "world_size": accelerator.num_processes, "batch_size": BATCH,
                 "steps": STEPS, "row_stride": 3001, "max_length": MAX_LENGTH, "lr": LR,
                 "head": "0.02 * sin(0.37 * i + 0.1), i over the flattened (2, hidden) weight",
