@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The reference side of benchmarks/model_step_bench.cpp: transformers.
 
-usage: model_step.py MODEL_FOLDER bert_logits.safetensors STEPS
+usage: model_step.py MODEL_FOLDER bert_logits.safetensors STEPS [bf16|fp16]
 """
 import json
 import resource
@@ -26,15 +26,17 @@ def batches_of(path):
         yield dict(batch, labels=torch.arange(BATCH_SIZE) % 2)
 
 
-def main(folder, reviews, steps):
+def main(folder, reviews, steps, precision="no"):
     torch.set_num_threads(1)
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
     model = transformers.BertForSequenceClassification.from_pretrained(folder, num_labels=2)
     model.train()
     batches = list(batches_of(reviews))
     forward, total = [], []
     for step in range(steps):
         begin = time.process_time()
-        output = model(**batches[step % len(batches)])
+        with torch.autocast("cpu", dtype, enabled=precision != "no"):
+            output = model(**batches[step % len(batches)])
         middle = time.process_time()
         output.loss.backward()
         model.zero_grad()
@@ -48,6 +50,6 @@ def main(folder, reviews, steps):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if not 4 <= len(sys.argv) <= 5:
         sys.exit(__doc__)
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
