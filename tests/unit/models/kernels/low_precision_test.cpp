@@ -23,6 +23,7 @@
 #endif
 
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -223,6 +224,32 @@ INSTANTIATE_TEST_SUITE_P(
     Formats,
     LowPrecisionBert,
     testing::Values(at::kBFloat16, at::kHalf));
+
+TEST(LowPrecision, GradientsOfTheRealModelAreAsExactAsAutocasts) {
+  const auto data = std::filesystem::path(ACCELERATE_TEST_DATA);
+  const char* folder = std::getenv("ACCELERATE_ASSETS");
+  const auto assets = folder == nullptr ? data.parent_path() / ".deps/assets"
+                                        : std::filesystem::path(folder);
+  SequenceClassifier net = AutoModelForSequenceClassification::from_pretrained(
+      (assets / "minilm").string(), {.num_labels = 2});
+  const SafetensorsFile file = SafetensorsFile::open(
+      data / "unit" / "models" / "golden" / "bert_logits.safetensors");
+  Batch batch;
+  for (const char* name : {"input_ids", "attention_mask", "token_type_ids"}) {
+    batch.set(name, file.copy(name).to(at::kLong).narrow(0, 0, 8));
+  }
+  batch.set("labels", at::arange(8, at::kLong).remainder(2));
+  net->eval();
+  net(batch).loss.backward();
+  const Gradients exact = take_gradients(net);
+  const Autocast autocast(at::kBFloat16);
+  plain_loss(net, batch).backward();
+  const double theirs = distance(take_gradients(net), exact);
+  net(batch).loss.backward();
+  const double ours = distance(take_gradients(net), exact);
+  EXPECT_LT(theirs, 0.02);
+  EXPECT_LT(ours, 1.25 * theirs);
+}
 
 TEST(LowPrecision, OverflowsInHalfButNotInBfloat16) {
   SequenceClassifier net = tiny_net();
