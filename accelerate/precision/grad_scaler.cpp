@@ -135,6 +135,19 @@ std::vector<Gradients> gradients_by_kind(
   return kinds;
 }
 
+void check_nothing_to_unscale(const std::vector<at::Tensor>& parameters) {
+  for (const at::Tensor& parameter : parameters) {
+    ACCELERATE_CHECK(
+        !parameter.grad().defined(),
+        ConfigError,
+        kWhere,
+        "a parameter of shape ",
+        parameter.sizes(),
+        " has a gradient, but no loss was scaled yet; call backward(loss) of "
+        "the Accelerator that prepared the optimiser");
+  }
+}
+
 } // namespace
 
 void GradScalerOptions::validate() const {
@@ -161,6 +174,9 @@ at::Tensor GradScaler::scale(const at::Tensor& loss) {
 void GradScaler::unscale(
     std::size_t optimizer,
     const std::vector<at::Tensor>& parameters) {
+  if (enabled_ && backwards_ == 0) {
+    check_nothing_to_unscale(parameters);
+  }
   Progress& progress = progress_[optimizer];
   if (!enabled_ || progress.unscaled_at == backwards_) {
     return;

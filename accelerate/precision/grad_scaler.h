@@ -79,9 +79,10 @@ class ACCELERATE_API GradScaler final : public StepGuard {
   /// Divides the gradients of an optimiser and looks for values that are not
   /// finite, without waiting for the device. Does nothing when that was done
   /// since the last backward. Not collective.
-  /// @throws ConfigError for gradients in half precision, and for gradients of
-  ///   which one part is divided already: another backward followed, without a
-  ///   step or zero_grad() of the optimiser.
+  /// @throws ConfigError for gradients in half precision, for gradients before
+  ///   any loss was scaled, and for gradients of which one part is divided
+  ///   already: another backward followed, without a step or zero_grad() of the
+  ///   optimiser.
   void unscale(
       std::size_t optimizer,
       const std::vector<at::Tensor>& parameters);

@@ -54,7 +54,8 @@ class AcceleratedOptimizer(torch.optim.Optimizer):
         self.device_placement = device_placement
         self._state = self.gradient_state._native
         self._check = check
-        self._gate = _native.StepGate(self._state, _guards_of(scaler) if guards is None else guards)
+        self._guards = _guards_of(scaler) if guards is None else guards
+        self._gate = _native.StepGate(self._state, self._guards)
 
     @property
     def state(self) -> Any:

@@ -16,6 +16,7 @@ from .scheduler import AcceleratedScheduler
 from .utils.dataclasses import AutocastKwargs, DataLoaderConfiguration
 
 if TYPE_CHECKING:
+    from .precision import GradScaler
     from .prepared_loader import PreparedLoader
 
 
@@ -27,6 +28,7 @@ class Preparation(JobPlace):
     step_scheduler_with_optimizer: bool
     rng_types: list[str]
     autocast_handler: AutocastKwargs | None
+    scaler: GradScaler | None
     _guards: _native.StepGuards
     _ddp_options: _native.DistributedDataParallelOptions
     _models: list
@@ -131,9 +133,15 @@ class Preparation(JobPlace):
             `AcceleratedOptimizer`: the handle to step with.
 
         Raises:
-            ConfigError: when it has stepped before its model was prepared and processes now differ.
+            ConfigError: when it has stepped before its model was prepared and processes now differ; in fp16, when
+                another Accelerator prepared it.
         """
         if isinstance(optimizer, AcceleratedOptimizer):
+            if self.scaler is not None and optimizer._guards is not self._guards:
+                raise ConfigError(
+                    "[accelerator.prepare] this optimiser was prepared by another Accelerator, whose scaler knows the "
+                    "size of its gradients; in fp16 train with one Accelerator"
+                )
             return _registered(self._optimizers, optimizer)
         for known in self._optimizers:
             if known.optimizer is optimizer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -13,9 +13,6 @@ from .errors import ConfigError
 from .model import PreparedModel
 from .preparation import Preparation
 from .utils.dataclasses import AutocastKwargs
-
-if TYPE_CHECKING:
-    from .precision import GradScaler
 
 
 def _as_tensors(parameters, where):
@@ -35,7 +32,6 @@ class TrainingStep(Preparation):
     """What surrounds one batch of the loop."""
 
     _gradients: _native.GradientState
-    scaler: GradScaler | None
 
     @property
     def sync_gradients(self) -> bool:

@@ -348,6 +348,18 @@ def test_optimisers_made_by_hand_take_the_scaler():
         AcceleratedOptimizer(optimizer.optimizer, scaler=torch.amp.GradScaler("cpu"))
 
 
+def test_the_scaler_of_another_accelerator_is_not_mistaken_for_this_one():
+    first, second = scaled_accelerator(), scaled_accelerator()
+    model = Weighted()
+    model, optimizer = first.prepare(model, torch.optim.SGD(model.parameters(), lr=1.0))
+    with pytest.raises(ConfigError, match="prepared by another Accelerator"):
+        second.prepare(optimizer)
+    second.backward(model(0.5))
+    with pytest.raises(ConfigError, match="no loss was scaled yet"):
+        optimizer.step()
+    assert model.weight.tolist() == [1, 2]
+
+
 def test_schedule_free_optimisers_hear_of_the_mode():
     class ScheduleFree(torch.optim.SGD):
         def train(self):

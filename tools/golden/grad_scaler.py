@@ -110,7 +110,7 @@ def main():
         "two_optimizers": with_two_optimizers(),
     }
     path = pathlib.Path(__file__).parents[2] / "tests/parity/golden/grad_scaler.json"
-    path.write_text(json.dumps(golden, indent=1) + "\n")
+    path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

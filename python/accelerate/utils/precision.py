@@ -10,13 +10,15 @@ import torch
 from .nested import recursively_apply
 
 
+def _is_half(value):
+    return isinstance(value, torch.Tensor) and value.dtype in (torch.float16, torch.bfloat16)
+
+
 def convert_to_fp32(tensor: Any) -> Any:
     """`tensor` (nested) with float16 and bfloat16 converted to float32. Not collective."""
-
-    def is_half(value):
-        return isinstance(value, torch.Tensor) and value.dtype in (torch.float16, torch.bfloat16)
-
-    return recursively_apply(torch.Tensor.float, tensor, test_type=is_half)
+    if isinstance(tensor, torch.Tensor):  # after each forward
+        return tensor.float() if _is_half(tensor) else tensor
+    return recursively_apply(torch.Tensor.float, tensor, test_type=_is_half)
 
 
 class ConvertOutputsToFp32:

@@ -76,6 +76,14 @@ def test_losses_equal_the_originals(tmp_path, loop, num_processes):
     check_losses(tmp_path, EXAMPLES / f"{loop}.py", LOOPS[loop], num_processes)
 
 
+if os.environ.get("ACCELERATE_SOAK"):
+
+    @pytest.mark.parametrize("num_processes", [1, 2])
+    def test_losses_in_bf16_equal_the_originals(tmp_path, monkeypatch, num_processes):
+        monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+        check_losses(tmp_path, EXAMPLES / "minimal_loop.py", LOOPS["minimal_loop"], num_processes)
+
+
 # Made by tools/soak.py: transformers 4.46, which still has AdamW.
 OLD_PYTHON = os.environ.get("ACCELERATE_OLD_TRANSFORMERS_PYTHON")
 if OLD_PYTHON:

@@ -251,6 +251,12 @@ TEST_F(Scaler, NeverReachesZeroNorInfinity) {
   EXPECT_EQ(scaler_.current_scale(), std::numeric_limits<float>::max());
 }
 
+TEST_F(Scaler, RefusesGradientsOfALossThatItDidNotScale) {
+  one_.loss(0.5).backward();
+  EXPECT_THAT(
+      refusal([&] { (void)step(); }), HasSubstr("no loss was scaled yet"));
+}
+
 TEST_F(Scaler, RefusesGradientsInHalfPrecision) {
   const at::Tensor half = at::full({2}, 1.0, at::kHalf).requires_grad_();
   (void)scaler_.scale(at::full({}, 1.0));
