@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <mutex>
 
+#include "accelerate/comm/debug_mode.h"
 #include "accelerate/comm/trigger.h"
 #include "accelerate/config/parse_number.h"
+#include "accelerate/step/parameter_check.h"
 
 namespace accelerate {
 namespace {
@@ -27,6 +29,13 @@ std::shared_ptr<ProcessGroup> join_group(
     joined = group;
   }
   return group;
+}
+
+DebugMode resolve_debug_mode(const AcceleratorOptions& options) {
+  if (options.debug) {
+    return *options.debug ? DebugMode::kOn : DebugMode::kOff;
+  }
+  return debug_mode_of();
 }
 
 /// The option, else the variable, else 1; not checked for its range.
@@ -57,6 +66,14 @@ void AcceleratorOptions::validate() const {
   (void)resolve_precision(mixed_precision);
   grad_scaler.validate();
   GradientState().set_num_steps(resolve_accumulation(*this));
+  (void)resolve_debug_mode(*this);
+  ACCELERATE_CHECK(
+      compare_parameters_every >= 0,
+      ConfigError,
+      "accelerator",
+      "compare_parameters_every is ",
+      compare_parameters_every,
+      ", expected at least 0");
   ddp.validate();
 }
 
@@ -83,6 +100,30 @@ struct Accelerator::Impl {
       scaler = std::make_shared<GradScaler>(*group, given.grad_scaler);
       guards->add(scaler);
     }
+    set_debug_mode(*group, resolve_debug_mode(given));
+    add_checks(given);
+  }
+
+  /// After the guards that change gradients.
+  void add_checks(const AcceleratorOptions& given) {
+    // Handles of optimisers, and with them the guards, may outlive this.
+    const step::Models models = [this, weak = std::weak_ptr<int>(alive)] {
+      std::vector<std::shared_ptr<ModelCore>> list;
+      if (!weak.expired()) {
+        const auto known = registry.models();
+        list.assign(known.begin(), known.end());
+      }
+      return list;
+    };
+    if (given.nonfinite_gradients != NonFiniteGradients::kOff) {
+      gradient_guard = std::make_shared<step::GradientGuard>(
+          *group, models, given.nonfinite_gradients);
+      guards->add(gradient_guard);
+    }
+    if (given.compare_parameters_every > 0) {
+      guards->add(std::make_shared<step::ParameterCheck>(
+          *group, models, given.compare_parameters_every));
+    }
   }
 
   AcceleratorOptions options;
@@ -92,6 +133,8 @@ struct Accelerator::Impl {
   std::shared_ptr<GradientState> gradients;
   std::shared_ptr<StepGuards> guards;
   std::shared_ptr<GradScaler> scaler; // null unless fp16
+  std::shared_ptr<step::GradientGuard> gradient_guard; // null: off
+  std::shared_ptr<int> alive = std::make_shared<int>(0);
   prepare::Registry registry;
   Trigger trigger;
 };
@@ -205,7 +248,11 @@ at::Tensor Accelerator::clip_grad_norm(
     const ClipOptions& options) {
   ClipOptions scaled = options;
   scaled.gradient_scale *= unscale_all();
-  return step::clip_grad_norm(parameters, scaled);
+  at::Tensor norm = step::clip_grad_norm(parameters, scaled);
+  if (impl_->gradient_guard) {
+    impl_->gradient_guard->note_norm(parameters, norm);
+  }
+  return norm;
 }
 
 void Accelerator::clip_grad_value(

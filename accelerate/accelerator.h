@@ -29,7 +29,9 @@
 #include "accelerate/step/accumulate.h"
 #include "accelerate/step/backward.h"
 #include "accelerate/step/clipping.h"
+#include "accelerate/step/executable_batch_size.h"
 #include "accelerate/step/gather_for_metrics.h"
+#include "accelerate/step/gradient_guard.h"
 
 namespace accelerate {
 
@@ -51,6 +53,16 @@ struct AcceleratorOptions {
   DistributedDataParallelOptions ddp = {};
   /// Longest wait of one collective for the slowest rank.
   std::chrono::milliseconds timeout = std::chrono::minutes(30);
+  /// Ranks compare every exchange before it begins, the buckets of gradients
+  /// included, see DebugMode. Unset: ACCELERATE_DEBUG_MODE, else off. Of
+  /// several Accelerators the last one made decides.
+  std::optional<bool> debug = std::nullopt;
+  /// What happens when a gradient is infinite or not a number, on all ranks
+  /// alike; names the first parameter and the rank. See step::GradientGuard.
+  NonFiniteGradients nonfinite_gradients = NonFiniteGradients::kOff;
+  /// Before one of so many steps the parameters of all ranks are compared; 0:
+  /// never. See step::ParameterCheck.
+  int compare_parameters_every = 0;
 
   /// @throws ConfigError for values out of range or not supported yet.
   ACCELERATE_API void validate() const;
@@ -258,6 +270,16 @@ class ACCELERATE_API Accelerator {
   }
   /// Waits until all ranks are here.
   void wait_for_everyone() const;
+
+  /// The largest batch size for which the memory of every rank suffices; calls
+  /// `try_size` with smaller and smaller ones. Collective; see
+  /// accelerate::find_executable_batch_size().
+  std::int64_t find_executable_batch_size(
+      const std::function<void(std::int64_t)>& try_size,
+      const BatchSizeOptions& options = {}) const {
+    return accelerate::find_executable_batch_size(
+        process_group(), options, try_size);
+  }
 
   /// Raises a flag on this rank; see check_trigger(). Not collective.
   void set_trigger();

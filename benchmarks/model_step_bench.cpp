@@ -67,10 +67,12 @@ std::vector<Batch> batches_of(const accelerate::SafetensorsFile& file) {
 } // namespace
 
 int main(int argc, char** argv) {
-  const std::string precision = argc == 5 ? argv[4] : "no";
-  if (argc < 4 || argc > 5) {
+  const std::string precision = argc >= 5 ? argv[4] : "no";
+  if (argc < 4 || argc > 6) {
     std::fprintf(
-        stderr, "usage: %s MODEL_FOLDER REVIEWS STEPS [bf16|fp16]\n", argv[0]);
+        stderr,
+        "usage: %s MODEL_FOLDER REVIEWS STEPS [no|bf16|fp16 [checkpoint]]\n",
+        argv[0]);
     return 2;
   }
   at::autocast::set_autocast_enabled(at::kCPU, precision != "no");
@@ -78,7 +80,7 @@ int main(int argc, char** argv) {
       at::kCPU, precision == "fp16" ? at::kHalf : at::kBFloat16);
   at::set_num_threads(1);
   auto net = accelerate::AutoModelForSequenceClassification::from_pretrained(
-      argv[1], {.num_labels = 2});
+      argv[1], {.num_labels = 2, .gradient_checkpointing = argc == 6});
   net->train();
   const auto batches = batches_of(accelerate::SafetensorsFile::open(argv[2]));
   const int steps = std::atoi(argv[3]);

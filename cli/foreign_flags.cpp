@@ -15,7 +15,6 @@ constexpr std::string_view kOriginal[] = {
     "aws_access_key_id",
     "aws_secret_access_key",
     "config_file",
-    "debug",
     "deepspeed_config_file",
     "deepspeed_exclusion_filter",
     "deepspeed_hostfile",

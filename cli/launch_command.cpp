@@ -93,6 +93,11 @@ void add_flags(CLI::App& command, LaunchOptions& options) {
       options.cpu,
       "Use the CPU even where there is an accelerator (sets\n"
       "ACCELERATE_USE_CPU)");
+  command.add_flag_callback(
+      "--debug",
+      [&options] { options.environment["ACCELERATE_DEBUG_MODE"] = "true"; },
+      "Compare every exchange between ranks before it begins (sets\n"
+      "ACCELERATE_DEBUG_MODE)");
   command
       .add_option_function<std::string>(
           "--num_processes,--num-processes",

@@ -2,6 +2,7 @@
 """The long tests: hours, not minutes.
 
 usage: soak.py BUILD_FOLDER [--inputs N] [--seeds N] [--precisions no,bf16,fp16]
+               [--programs N]
 
 1. Every fuzz target gets a million inputs: with clang's libFuzzer, or where
    there is no clang from the driver of the build.
@@ -11,6 +12,8 @@ usage: soak.py BUILD_FOLDER [--inputs N] [--seeds N] [--precisions no,bf16,fp16]
 3. The published Python loops on 1, 2 and 3 processes against the original; the
    tutorial also as printed, in an environment with an old transformers; the
    original's self-tests; every mode of the loaders on 2, 3 and 4 processes.
+4. Made-up programs of collectives in debug mode, of which one rank runs another
+   version: every rank must hear what is wrong, and an equal one stays quiet.
 """
 import argparse
 import json
@@ -134,6 +137,28 @@ def run_loops():
     return [] if done.returncode == 0 else ["published Python loops and loaders"]
 
 
+def run_mismatches(build, count):
+    """Half on 2 processes, half on 3, and a hundredth with a rank that ends without a word."""
+    failed = []
+    for case, world, first, programs in [
+            ("mismatch/programs", 2, 1, count // 2),
+            ("mismatch/programs", 3, count, count - count // 2),
+            *(("killed/between_operations", 2 + i % 2, i, 1) for i in range(count // 100))]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1",
+                       "ACCELERATE_TEST_FIRST_PROGRAM": str(first),
+                       "ACCELERATE_TEST_PROGRAMS": str(programs)}
+        done = subprocess.run(
+            [build / "cli/accelerate", "launch", "--cpu", "--num_processes", str(world),
+             build / "tests/dist_ranks", case, "20000"],
+            text=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if case.startswith("mismatch") or done.returncode != 0:
+            print(f"{case} on {world} processes from {first}:\n{done.stdout}", flush=True)
+        if done.returncode != 0:
+            print("\n".join(done.stderr.splitlines()[-60:]))
+            failed.append(f"{case} on {world} processes from {first}")
+    return failed
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -141,6 +166,8 @@ def main():
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--precisions", default="no,bf16,fp16", help="of part 2")
+    parser.add_argument("--programs", type=int, default=2400,
+                        help="of part 4; five of six are mismatched")
     parser.add_argument("--no-loops", action="store_true", help="leave part 3 out")
     options = parser.parse_args()
     build = options.build.resolve()
@@ -148,6 +175,7 @@ def main():
     if options.seeds:
         failed += run_seeds(build, options.seeds, options.precisions.split(","))
     failed += [] if options.no_loops else run_loops()
+    failed += run_mismatches(build, options.programs) if options.programs else []
     print("soak: " + (f"failed: {', '.join(failed)}" if failed else "nothing failed"))
     return 1 if failed else 0
 

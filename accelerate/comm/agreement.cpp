@@ -20,9 +20,10 @@ struct Header {
   std::uint64_t fingerprint; ///< of operation and description
   std::int64_t text_length; ///< of the full description, sent on a mismatch
   std::int64_t payload;
-  std::int64_t protocol; ///< version of this struct
+  std::int32_t protocol; ///< version of this struct
+  std::int32_t debug; ///< whether debug mode is on, which changes what follows
 };
-constexpr std::int64_t kProtocol = 1;
+constexpr std::int32_t kProtocol = 2;
 constexpr std::int64_t kHeaderNumel = 4;
 static_assert(sizeof(Header) == kHeaderNumel * sizeof(std::int64_t));
 
@@ -45,8 +46,21 @@ std::vector<Header> exchange_headers(
   return headers;
 }
 
+/// Buckets may be half exchanged or half rearranged, which their reducer does
+/// not survive. Who searches for a batch size builds new ones.
+bool breaks_reducers(
+    const ProcessGroup& group,
+    const std::vector<std::string>& texts) {
+  return group.impl().num_searches == 0 &&
+      std::any_of(texts.begin(), texts.end(), [](const std::string& text) {
+           return text.starts_with("[step.backward]") ||
+               text.starts_with("[comm.rebuild_buckets]");
+         });
+}
+
 /// Every rank says the same: what rank 0 has, and the first that differs.
 [[noreturn]] void throw_disagreement(
+    const ProcessGroup& group,
     const Intent& intent,
     const std::vector<std::string>& texts) {
   std::size_t other = 0;
@@ -55,7 +69,7 @@ std::vector<Header> exchange_headers(
   }
   ACCELERATE_CHECK_INTERNAL(
       other < texts.size(), intent.where, "equal texts, unequal fingerprints");
-  throw CommError(error_message(
+  const std::string message = error_message(
       intent.where,
       concat(
           "ranks disagree: rank 0 has ",
@@ -63,7 +77,33 @@ std::vector<Header> exchange_headers(
           ", rank ",
           other,
           " has ",
-          texts[other])));
+          texts[other]));
+  if (breaks_reducers(group, texts)) {
+    group.impl().mark_broken(message);
+  }
+  throw DisagreementError(message);
+}
+
+/// Before what the ranks say is compared: it may differ because of this.
+void check_headers(std::string_view where, const std::vector<Header>& headers) {
+  for (std::size_t rank = 0; rank < headers.size(); ++rank) {
+    ACCELERATE_CHECK(
+        headers[rank].protocol == kProtocol,
+        CommError,
+        where,
+        "a rank sent something else than a header of this version");
+    ACCELERATE_CHECK(
+        headers[rank].debug == headers[0].debug,
+        DisagreementError,
+        where,
+        "debug mode is ",
+        headers[0].debug ? "on" : "off",
+        " on rank 0 and ",
+        headers[rank].debug ? "on" : "off",
+        " on rank ",
+        rank,
+        "; set ACCELERATE_DEBUG_MODE to the same on all ranks");
+  }
 }
 
 } // namespace
@@ -88,24 +128,21 @@ std::vector<std::int64_t> agree(
       .fingerprint = fingerprint(text),
       .text_length = static_cast<std::int64_t>(text.size()),
       .payload = intent.payload,
-      .protocol = kProtocol};
+      .protocol = kProtocol,
+      .debug = group.impl().compares_exchanges()};
   const auto headers = exchange_headers(group, intent.where, own);
+  check_headers(intent.where, headers);
   std::vector<std::int64_t> lengths;
   std::vector<std::int64_t> payloads;
   bool is_equal = true;
   for (const Header& header : headers) {
-    ACCELERATE_CHECK(
-        header.protocol == kProtocol,
-        CommError,
-        intent.where,
-        "a rank sent something else than a header of this version");
     lengths.push_back(header.text_length);
     payloads.push_back(header.payload);
     is_equal = is_equal && header.fingerprint == headers[0].fingerprint;
   }
   if (!is_equal) {
     throw_disagreement(
-        intent, exchange_texts(group, intent.where, text, lengths));
+        group, intent, exchange_texts(group, intent.where, text, lengths));
   }
   return payloads;
 }

@@ -25,7 +25,7 @@ struct Intent {
 
 /// Collective. Blocking. Compares the intents of all ranks.
 /// @return the payloads, by rank
-/// @throws CommError on every rank when they differ, naming two that do
+/// @throws DisagreementError on every rank when they differ, naming two that do
 std::vector<std::int64_t> // [global_rank]
 agree(const ProcessGroup& group, const Intent& intent);
 

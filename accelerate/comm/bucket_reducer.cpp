@@ -1,6 +1,7 @@
 // accelerate/comm/bucket_reducer.cpp
 #include "accelerate/comm/bucket_reducer_impl.h"
 
+#include "accelerate/comm/exchange_check_impl.h"
 #include "accelerate/comm/process_group_impl.h"
 #include "accelerate/comm/row_hook_impl.h"
 #include "accelerate/error.h"
@@ -48,6 +49,33 @@ class OpenReducer : public c10d::Reducer {
       return error.what_without_backtrace();
     }
     return "";
+  }
+
+  /// The gradients in `flat`, a bucket or a part of one, in their order; empty
+  /// when it is something else. Called inside a reduction, which holds the
+  /// lock.
+  std::vector<BucketPart> parts_of(
+      const at::Tensor& flat,
+      const std::vector<NamedTensor>& parameters) const {
+    std::vector<BucketPart> parts;
+    for (const Bucket& bucket : buckets_) {
+      if (!bucket.gradients.defined() || flat.dim() != 1 ||
+          !bucket.gradients.is_alias_of(flat)) {
+        continue;
+      }
+      const std::int64_t begin =
+          flat.storage_offset() - bucket.gradients.storage_offset();
+      for (std::size_t i = 0; i < bucket.variable_indices.size(); ++i) {
+        const BucketPart part{
+            .parameter = parameters[bucket.variable_indices[i]],
+            .offset = static_cast<std::int64_t>(bucket.offsets[i]) - begin,
+            .length = static_cast<std::int64_t>(bucket.lengths[i])};
+        if (part.offset >= 0 && part.offset + part.length <= flat.numel()) {
+          parts.push_back(part);
+        }
+      }
+    }
+    return parts;
   }
 
   /// The node of each parameter at which its gradients arrive.
@@ -116,7 +144,7 @@ Buckets first_buckets(
 }
 
 std::shared_ptr<OpenReducer> make_reducer(
-    const ProcessGroup& group,
+    const c10::intrusive_ptr<c10d::ProcessGroup>& group,
     const std::vector<NamedTensor>& parameters,
     const DistributedDataParallelOptions& options) {
   std::vector<at::Tensor> tensors = tensors_of(parameters);
@@ -129,7 +157,7 @@ std::shared_ptr<OpenReducer> make_reducer(
   return construct<OpenReducer>(
       std::move(tensors),
       std::move(buckets),
-      group.impl().transport->gradient_group(),
+      group,
       std::move(expect_sparse),
       bucket_bytes(options),
       options.find_unused_parameters,
@@ -144,8 +172,10 @@ class C10dBucketReducer
  public:
   C10dBucketReducer(
       std::shared_ptr<OpenReducer> reducer,
+      std::shared_ptr<ExchangeCheck> check,
       const DistributedDataParallelOptions& options)
       : reducer_(std::move(reducer)),
+        check_(std::move(check)),
         logger_(std::make_shared<c10d::Logger>(reducer_)),
         searches_outputs_(
             options.find_unused_parameters && !options.static_graph) {
@@ -222,6 +252,7 @@ class C10dBucketReducer
   }
 
   void arm(const std::vector<at::Tensor>& outputs) override {
+    check_->begin_backward();
     reducer_->prepare_for_backward(
         searches_outputs_ ? outputs : std::vector<at::Tensor>());
   }
@@ -244,6 +275,7 @@ class C10dBucketReducer
 
  private:
   std::shared_ptr<OpenReducer> reducer_;
+  std::shared_ptr<ExchangeCheck> check_;
   std::shared_ptr<c10d::Logger> logger_;
   bool searches_outputs_;
 };
@@ -254,13 +286,29 @@ std::shared_ptr<BucketReducer> BucketReducer::create(
     const ProcessGroup& group,
     const std::vector<NamedTensor>& parameters,
     const DistributedDataParallelOptions& options) {
-  auto reducer = make_reducer(group, parameters, options);
-  auto hook =
-      make_row_hook(group.impl().transport->gradient_group(), parameters);
-  if (hook != nullptr) {
+  auto check = std::make_shared<ExchangeCheck>(
+      group,
+      concat(
+          "model ",
+          group.impl().num_reducers++,
+          " ('",
+          parameters.front().name,
+          "' and others)"));
+  const auto gradient_group = group.impl().transport->gradient_group(
+      [check](std::string_view operation, const auto& exchanged) {
+        (*check)(operation, exchanged);
+      });
+  auto reducer = make_reducer(gradient_group, parameters, options);
+  if (auto hook = make_row_hook(gradient_group, parameters)) {
     reducer->register_comm_hook(std::move(hook));
   }
-  return std::make_shared<C10dBucketReducer>(std::move(reducer), options);
+  check->set_contents([weak = std::weak_ptr<OpenReducer>(reducer),
+                       parameters](const at::Tensor& flat) {
+    const auto self = weak.lock();
+    return self ? self->parts_of(flat, parameters) : std::vector<BucketPart>();
+  });
+  return std::make_shared<C10dBucketReducer>(
+      std::move(reducer), std::move(check), options);
 }
 
 } // namespace accelerate::comm

@@ -106,6 +106,8 @@ CommError break_group(
   std::string reason = impl.watch ? impl.watch->reason_for_loss(where) : "";
   if (reason.empty()) {
     reason = describe_failure(error, impl.timeout);
+    const std::string seen = impl.watch ? impl.watch->last_seen() : "";
+    reason += seen.empty() ? "" : "; " + seen;
   }
   const std::string message = error_message(where, reason);
   impl.mark_broken(message);

@@ -3,6 +3,7 @@
 
 #include "accelerate/comm/agreement_impl.h"
 #include "accelerate/comm/exchange.h"
+#include "accelerate/comm/exchange_check_impl.h"
 #include "accelerate/comm/process_group_impl.h"
 #include "accelerate/error.h"
 
@@ -99,7 +100,7 @@ void check_same_model(const ProcessGroup& group, const ModelTensors& model) {
   while (texts[rank] == texts[0]) {
     ++rank;
   }
-  throw CommError(
+  throw DisagreementError(
       error_message(kWhere, first_difference(texts[0], texts[rank], rank)));
 }
 
@@ -108,6 +109,13 @@ void broadcast_values(
     std::string_view where,
     const std::vector<NamedTensor>& tensors) {
   const at::NoGradGuard no_grad;
+  if (group.impl().compares_exchanges()) {
+    std::vector<std::string> lines;
+    for (const NamedTensor& entry : tensors) {
+      lines.push_back(concat(entry.name, ' ', describe(entry.tensor)));
+    }
+    agree(group, {.where = where, .description = list_names(lines)});
+  }
   std::map<std::string, std::vector<at::Tensor>> by_device;
   for (const NamedTensor& entry : tensors) {
     if (entry.tensor.numel() > 0) {

@@ -94,7 +94,7 @@ class C10dTransport : public Transport {
       const std::vector<at::Tensor>& tensors,
       int from_rank) override {
     c10d::broadcast_coalesced(
-        watched({.all_reduce = operation_, .broadcast = operation_}),
+        watched({.all_reduce = operation_, .broadcast = operation_}, {}),
         tensors,
         kBroadcastBucketBytes,
         from_rank);
@@ -104,17 +104,19 @@ class C10dTransport : public Transport {
     return group_;
   }
 
-  GroupPtr gradient_group() override {
+  GroupPtr gradient_group(BeforeExchange before) override {
     return watched(
-        {.all_reduce = "step.backward", .broadcast = "comm.rebuild_buckets"});
+        {.all_reduce = "step.backward", .broadcast = "comm.rebuild_buckets"},
+        std::move(before));
   }
 
  private:
-  GroupPtr watched(OperationNames names) const {
-    if (!watch_) {
+  GroupPtr watched(OperationNames names, BeforeExchange before) const {
+    if (!watch_ && !before) {
       return group_;
     }
-    return c10::make_intrusive<WatchedGroup>(group_, watch_, std::move(names));
+    return c10::make_intrusive<WatchedGroup>(
+        group_, watch_, std::move(names), std::move(before));
   }
 
   void wait(c10::intrusive_ptr<c10d::Work> work, const at::Tensor& tensor) {

@@ -15,12 +15,18 @@
 
 #include "accelerate/comm/collectives.h"
 #include "accelerate/comm/comm_failure.h"
+#include "accelerate/comm/debug_mode.h"
+#include "accelerate/comm/gradient_watch_impl.h"
 #include "accelerate/comm/process_group.h"
 #include "accelerate/comm/watch_impl.h"
 #include "accelerate/error.h"
 
 namespace accelerate {
 namespace comm {
+
+/// Called before an exchange; throws to prevent it.
+using BeforeExchange = std::function<
+    void(std::string_view operation, const std::vector<at::Tensor>& tensors)>;
 
 /// Moves tensors between ranks; throws whatever the backend throws.
 class Transport {
@@ -45,8 +51,8 @@ class Transport {
       int from_rank) = 0;
   [[nodiscard]] virtual c10::intrusive_ptr<c10d::ProcessGroup> c10d_group() = 0;
   /// The same for c10d's Reducer: only all-reduce and broadcast.
-  [[nodiscard]] virtual c10::intrusive_ptr<c10d::ProcessGroup>
-  gradient_group() = 0;
+  [[nodiscard]] virtual c10::intrusive_ptr<c10d::ProcessGroup> gradient_group(
+      BeforeExchange before) = 0;
 };
 
 } // namespace comm
@@ -63,6 +69,18 @@ struct ProcessGroup::Impl {
   /// Made by somebody else, who may go on using it.
   bool is_shared = false;
   bool is_shut_down = false;
+  DebugMode debug = DebugMode::kOff;
+  /// Reducers made so far; all ranks make them in the same order.
+  int num_reducers = 0;
+  comm::GradientWatch gradient_watch;
+  /// How many searches for a batch size are on, see BatchSizeSearch: exchanges
+  /// are compared as in debug mode, so that a rank without memory can free the
+  /// others.
+  int num_searches = 0;
+
+  [[nodiscard]] bool compares_exchanges() const {
+    return debug == DebugMode::kOn || num_searches > 0;
+  }
 
   Impl() = default;
   Impl(const Impl&) = delete;

@@ -87,6 +87,7 @@ struct Watch::State {
   std::string verdict;
   bool is_stopped = false;
   bool is_done = false;
+  bool shows_always = false;
 
   State(WatchBoard own_board, const ProcessGroupOptions& options)
       : board(std::move(own_board)),
@@ -95,12 +96,17 @@ struct Watch::State {
 
   /// @return false when the future got the verdict already
   bool add(std::string_view name, const FuturePtr& future, std::uint64_t& id) {
-    const std::scoped_lock lock(mutex);
+    std::unique_lock lock(mutex);
     id = log.add(name);
     if (!verdict.empty()) {
       return false;
     }
     pending.push_back({id, Clock::now(), future});
+    if (shows_always) {
+      const OperationLog shown = log;
+      lock.unlock();
+      board.show(shown);
+    }
     return true;
   }
 
@@ -206,6 +212,21 @@ WorkPtr Watch::follow(std::string_view name, const WorkPtr& work) {
         }
       });
   return c10::make_intrusive<WatchedWork>(work, future);
+}
+
+void Watch::show_always(bool value) {
+  const std::scoped_lock lock(state_->mutex);
+  state_->shows_always = value;
+}
+
+std::string Watch::last_seen() const {
+  std::unique_lock lock(state_->mutex);
+  if (!state_->shows_always) {
+    return "";
+  }
+  const OperationLog log = state_->log;
+  lock.unlock();
+  return state_->board.last_seen(log);
 }
 
 std::string Watch::verdict() const {

@@ -124,13 +124,42 @@ WatchBoard WatchBoard::of(const c10d::ProcessGroup& group) {
 }
 
 std::string WatchBoard::look_around(const WatchPosition& position) {
-  if (position.log.size() != shown_) {
-    write(position_key(rank_), position.log.text());
-    shown_ = position.log.size();
-  }
+  show(position.log);
   const std::string verdict = read(kVerdictKey);
   return verdict.empty() ? compare_with((rank_ + 1) % world_size_, position)
                          : verdict;
+}
+
+void WatchBoard::show(const OperationLog& log) {
+  const std::scoped_lock lock(shared_->mutex);
+  // The watch's thread may come with an older one.
+  if (log.size() > shared_->shown) {
+    write(position_key(rank_), log.text());
+    shared_->shown = log.size();
+  }
+}
+
+std::string WatchBoard::last_seen(const OperationLog& own) {
+  const auto place = [](const OperationLog& log) {
+    return concat(
+        "in ", log.name_of(log.size() - 1), " (its exchange ", log.size(), ")");
+  };
+  std::string text = "last seen: ";
+  for (int rank = 0; rank < world_size_; ++rank) {
+    const auto log = OperationLog::parse(read(position_key(rank)));
+    if (rank != rank_) {
+      text += concat(
+          "rank ",
+          rank,
+          ' ',
+          log && log->size() > 0 ? place(*log) : "nowhere",
+          ", ");
+    }
+  }
+  if (shared_->is_lost) {
+    return "rank 0 is gone with the job's store, unless a launcher held it";
+  }
+  return concat(text, "this rank ", own.size() > 0 ? place(own) : "nowhere");
 }
 
 std::string WatchBoard::compare_with(
@@ -195,19 +224,26 @@ void WatchBoard::note_departure(
 }
 
 std::string WatchBoard::read(const std::string& key) {
+  if (shared_->is_lost) {
+    return "";
+  }
   try {
     // get() would wait for a key that is not there.
     return store_->check({key}) ? store_->get_to_str(key) : "";
   } catch (const std::exception&) {
+    shared_->is_lost = true;
     return "";
   }
 }
 
 void WatchBoard::write(const std::string& key, const std::string& value) {
+  if (shared_->is_lost) {
+    return; // without a store there is nobody to tell
+  }
   try {
     store_->set(key, value);
   } catch (const std::exception&) {
-    return; // without a store there is nobody to tell
+    shared_->is_lost = true;
   }
 }
 

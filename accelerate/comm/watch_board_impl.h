@@ -2,8 +2,11 @@
 // other what they wait for: a few keys in the group's store.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -48,6 +51,13 @@ class WatchBoard {
   /// @return why the ranks cannot go on; empty when nothing says so
   [[nodiscard]] std::string look_around(const WatchPosition& position);
 
+  /// Shows where this rank is.
+  void show(const OperationLog& log);
+
+  /// `last seen: rank 1 in comm.gather (its 4th), this rank in …`: of a rank
+  /// that is gone it is the last that is known.
+  [[nodiscard]] std::string last_seen(const OperationLog& own);
+
   /// Tells all ranks `reason`, and returns when they know or the time is up:
   /// rank 0 holds the store, and would take it along when it ends.
   void spread(const std::string& reason, std::chrono::milliseconds limit);
@@ -67,7 +77,14 @@ class WatchBoard {
   c10::intrusive_ptr<c10d::Store> store_;
   int rank_;
   int world_size_;
-  std::uint64_t shown_ = 0; // operations in what this rank shows
+  /// Two threads ask: the watch's, and the one that issues collectives.
+  struct Shared {
+    std::mutex mutex;
+    std::uint64_t shown = 0; // operations in what this rank shows
+    /// A request failed: its client never works again, and says so each time.
+    std::atomic<bool> is_lost = false;
+  };
+  std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
 };
 
 /// `rank 0 exchanges gradients while rank 1 is in comm.barrier; …`, a sentence

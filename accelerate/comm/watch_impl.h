@@ -52,12 +52,20 @@ class Watch {
       std::string_view name,
       const c10::intrusive_ptr<c10d::Work>& work);
 
+  /// From here on every collective is shown to the other ranks as it begins,
+  /// and not only one that takes long: a request to the store for each.
+  void show_always(bool value);
+
   /// What broke this group off; empty while it works.
   [[nodiscard]] std::string verdict() const;
 
   /// Blocking for at most a third of a second. Called when `name` lost a peer:
   /// what another rank left in the store to explain it; empty if nothing.
   [[nodiscard]] std::string reason_for_loss(std::string_view name) const;
+
+  /// Where this and the other ranks were seen last; empty unless they show
+  /// always.
+  [[nodiscard]] std::string last_seen() const;
 
   /// Leaves a note for the others. Sends, but waits for nobody.
   void note_departure(const Departure& departure);

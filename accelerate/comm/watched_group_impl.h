@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "accelerate/comm/watch_impl.h"
+#include "accelerate/comm/process_group_impl.h"
 
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 
@@ -16,13 +16,17 @@ struct OperationNames {
   std::string broadcast;
 };
 
-/// Another group's backends, with all-reduce and broadcast followed.
+/// Another group's backends, with all-reduce and broadcast looked at before
+/// they begin, and followed.
 class WatchedGroup : public c10d::ProcessGroup {
  public:
+  /// @param watch may be null
+  /// @param before may be empty
   WatchedGroup(
       c10::intrusive_ptr<c10d::ProcessGroup> group,
       std::shared_ptr<Watch> watch,
-      OperationNames names);
+      OperationNames names,
+      BeforeExchange before);
 
   c10::intrusive_ptr<c10d::Work> allreduce(
       std::vector<at::Tensor>& tensors,
@@ -33,6 +37,8 @@ class WatchedGroup : public c10d::ProcessGroup {
   const std::string getBackendName() const override;
 
  private:
+  void look_at(const std::string& name, const std::vector<at::Tensor>& tensors)
+      const;
   [[nodiscard]] c10::intrusive_ptr<c10d::Work> follow(
       const std::string& name,
       const std::vector<at::Tensor>& tensors,
@@ -41,6 +47,7 @@ class WatchedGroup : public c10d::ProcessGroup {
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
   std::shared_ptr<Watch> watch_;
   OperationNames names_;
+  BeforeExchange before_;
 };
 
 } // namespace accelerate::comm

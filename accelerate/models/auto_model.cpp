@@ -134,6 +134,9 @@ std::shared_ptr<Base> load_model(
   initialize(not_loaded(parameters, report), model->config(), options.seed);
   log_report(report, folder);
   model->eval();
+  if (options.gradient_checkpointing) {
+    model->gradient_checkpointing_enable();
+  }
   return model;
 }
 

@@ -25,6 +25,8 @@ struct PretrainedModelOptions {
   /// Initialise a weight anew when the checkpoint has it in another shape: a
   /// classifier for another number of labels, for example.
   bool ignore_mismatched_sizes = false;
+  /// As after gradient_checkpointing_enable().
+  bool gradient_checkpointing = false;
   /// Branch, tag or commit, for names found in the cache.
   std::string revision = "main";
 };

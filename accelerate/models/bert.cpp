@@ -6,6 +6,7 @@
 #include "accelerate/models/classification_loss.h"
 #include "accelerate/models/kernels/dropout.h"
 #include "accelerate/models/kernels/low_precision.h"
+#include "accelerate/step/activation_checkpoint.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/tanh.h>
@@ -133,9 +134,39 @@ HiddenState BertModelImpl::encode(
   HiddenState hidden = embeddings_->forward(
       packed_tokens(batch, config(), layout), layout, stream, low);
   for (std::size_t i = 0; i + 1 < layers_.size(); ++i) {
-    hidden = layers_[i]->forward(hidden, layout, stream);
+    hidden = run_layer(i, hidden, layout, stream);
   }
   return hidden;
+}
+
+HiddenState BertModelImpl::run_layer(
+    std::size_t index,
+    const HiddenState& hidden,
+    const PackedLayout& layout,
+    DropoutStream& stream,
+    Rows rows) const {
+  const auto run = [layer = layers_[index], layout, rows](
+                       const HiddenState& x, DropoutStream& own) {
+    return rows == Rows::kAll ? layer->forward(x, layout, own)
+                              : layer->forward_first(x, layout, own);
+  };
+  if (!is_gradient_checkpointing() || !is_training()) {
+    return run(hidden, stream);
+  }
+  // Dropout is addressed by the stream, not drawn: no generator to put back.
+  const auto after = std::make_shared<DropoutStream>(stream);
+  auto [values, low] = checkpoint_with(
+      {.preserve_rng_state = false},
+      [run, before = stream, after](const at::Tensor& x, const at::Tensor& y) {
+        DropoutStream own = before;
+        HiddenState output = run({x, y}, own);
+        *after = own;
+        return std::pair(output.values, output.low);
+      },
+      hidden.values,
+      hidden.low);
+  stream = *after;
+  return {values, low};
 }
 
 at::Tensor BertModelImpl::pool(const at::Tensor& first) const {
@@ -146,8 +177,11 @@ EncoderOutput BertModelImpl::forward(const Batch& batch) {
   const LowPrecisionScope scope(first_weight());
   const PackedLayout layout = layout_of(batch, config());
   DropoutStream stream = dropout_stream();
-  const HiddenState hidden = layers_.back()->forward(
-      encode(batch, layout, stream, scope.dtype()), layout, stream);
+  const HiddenState hidden = run_layer(
+      layers_.size() - 1,
+      encode(batch, layout, stream, scope.dtype()),
+      layout,
+      stream);
   const at::Tensor padded = unpack(hidden.values, layout);
   const at::Tensor first = padded.select(1, 0);
   return {padded, pool(scope.dtype() ? first.to(*scope.dtype()) : first)};
@@ -158,10 +192,13 @@ at::Tensor BertModelImpl::pooled(
     DropoutStream& stream,
     std::optional<at::ScalarType> low) const {
   const PackedLayout layout = layout_of(batch, config());
-  return pool(
-      layers_.back()
-          ->forward_first(encode(batch, layout, stream, low), layout, stream)
-          .input());
+  return pool(run_layer(
+                  layers_.size() - 1,
+                  encode(batch, layout, stream, low),
+                  layout,
+                  stream,
+                  Rows::kFirst)
+                  .input());
 }
 
 at::Tensor BertModelImpl::pooled(const Batch& batch) {
@@ -177,6 +214,16 @@ BertForSequenceClassificationImpl::BertForSequenceClassificationImpl(
   classifier_ = register_module(
       "classifier",
       std::make_shared<models::Dense>(config.hidden_size, config.num_labels));
+}
+
+void BertForSequenceClassificationImpl::gradient_checkpointing_enable() {
+  SequenceClassifierImpl::gradient_checkpointing_enable();
+  bert_->gradient_checkpointing_enable();
+}
+
+void BertForSequenceClassificationImpl::gradient_checkpointing_disable() {
+  SequenceClassifierImpl::gradient_checkpointing_disable();
+  bert_->gradient_checkpointing_disable();
 }
 
 SequenceClassifierOutput BertForSequenceClassificationImpl::forward(

@@ -48,6 +48,14 @@ class ACCELERATE_API BertModelImpl : public EncoderModelImpl {
  private:
   friend class BertForSequenceClassificationImpl;
 
+  enum class Rows { kAll, kFirst }; ///< (T, hidden), or (B, hidden)
+  /// Layer `index` on hidden (T, hidden), in a checkpoint if there is one.
+  [[nodiscard]] models::HiddenState run_layer(
+      std::size_t index,
+      const models::HiddenState& hidden,
+      const models::PackedLayout& layout,
+      models::DropoutStream& stream,
+      Rows rows = Rows::kAll) const;
   /// Everything but the last layer: (T, hidden).
   /// @param low 16-bit format of the matrix products, if any
   [[nodiscard]] models::HiddenState encode(
@@ -76,6 +84,9 @@ class ACCELERATE_API BertForSequenceClassificationImpl
   explicit BertForSequenceClassificationImpl(const BertConfig& config);
 
   [[nodiscard]] SequenceClassifierOutput forward(const Batch& batch) override;
+
+  void gradient_checkpointing_enable() override;
+  void gradient_checkpointing_disable() override;
 
  protected:
   [[nodiscard]] const char* architecture() const override {

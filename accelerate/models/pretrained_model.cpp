@@ -22,6 +22,14 @@ PretrainedModelImpl::PretrainedModelImpl(const BertConfig& config)
   config_.validate();
 }
 
+void PretrainedModelImpl::gradient_checkpointing_enable() {
+  is_gradient_checkpointing_ = true;
+}
+
+void PretrainedModelImpl::gradient_checkpointing_disable() {
+  is_gradient_checkpointing_ = false;
+}
+
 void PretrainedModelImpl::save_pretrained(
     const std::filesystem::path& folder) const {
   std::error_code error;

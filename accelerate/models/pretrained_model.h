@@ -28,6 +28,16 @@ class ACCELERATE_API PretrainedModelImpl : public torch::nn::Module {
   /// @throws CheckpointError naming the path.
   void save_pretrained(const std::filesystem::path& folder) const;
 
+  /// From here on training keeps the inputs of each layer instead of all its
+  /// activations, and computes the layer again in backward, with the same
+  /// dropout: less memory, more time. Values and gradients stay the same.
+  /// Source: transformers PreTrainedModel.gradient_checkpointing_enable
+  virtual void gradient_checkpointing_enable();
+  virtual void gradient_checkpointing_disable();
+  [[nodiscard]] bool is_gradient_checkpointing() const {
+    return is_gradient_checkpointing_;
+  }
+
  protected:
   explicit PretrainedModelImpl(const BertConfig& config);
 
@@ -36,6 +46,7 @@ class ACCELERATE_API PretrainedModelImpl : public torch::nn::Module {
 
  private:
   BertConfig config_;
+  bool is_gradient_checkpointing_ = false;
 };
 
 /// A model that turns tokens into vectors.

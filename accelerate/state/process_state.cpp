@@ -1,6 +1,7 @@
 // accelerate/state/process_state.cpp
 #include "accelerate/state/process_state.h"
 
+#include "accelerate/config/parse_flag.h"
 #include "accelerate/error.h"
 #include "accelerate/log.h"
 
@@ -11,7 +12,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -27,26 +27,17 @@ constexpr std::string_view kWhere = "state.initialize";
 constexpr const char* kThreadsVariable =
     "ACCELERATE_NUM_CPU_THREADS_PER_PROCESS";
 
-bool parse_flag(const std::string& name, std::string value) {
-  std::transform(value.begin(), value.end(), value.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  constexpr std::array<std::string_view, 6> kTrue{
-      "1", "true", "yes", "y", "t", "on"};
-  constexpr std::array<std::string_view, 7> kFalse{
-      "", "0", "false", "no", "n", "f", "off"};
-  if (std::find(kTrue.begin(), kTrue.end(), value) != kTrue.end()) {
-    return true;
-  }
+bool parse_flag(const std::string& name, const std::string& value) {
+  const auto flag = config::parse_flag(value);
   ACCELERATE_CHECK(
-      std::find(kFalse.begin(), kFalse.end(), value) != kFalse.end(),
+      flag,
       ConfigError,
       kWhere,
       name,
       " is '",
       value,
       "', expected true or false");
-  return false;
+  return *flag;
 }
 
 int parse_threads(const std::string& name, const std::string& value) {

@@ -11,6 +11,7 @@
 #include <ATen/ops/constant_pad_nd.h>
 #include <nlohmann/json.hpp>
 
+#include "accelerate/comm/debug_mode.h"
 #include "accelerate/comm/exchange.h"
 #include "accelerate/error.h"
 
@@ -74,7 +75,7 @@ exchange_rows(
     ranks.push_back(from_text(text));
     ACCELERATE_CHECK(
         ranks.back().rows.size() == ranks.front().rows.size(),
-        CommError,
+        DisagreementError,
         kWhere,
         "rank 0 passes ",
         ranks.front().rows.size(),

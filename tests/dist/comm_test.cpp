@@ -53,6 +53,19 @@ TEST_P(Worlds, NothingListensBeyondLoopback) {
 
 INSTANTIATE_TEST_SUITE_P(Comm, Worlds, testing::Values(1, 2, 3, 4));
 
+/// 60 made-up programs; tools/soak.py runs thousands.
+TEST_P(Worlds, DebugModeNamesEveryMismatchOnAllRanks) {
+  if (GetParam() == 2 || GetParam() == 3) {
+    expect_success({.world_size = GetParam(), .case_name = "mismatch/"});
+  }
+}
+
+TEST(Comm, DebugModeSaysWhereARankWasThatIsGone) {
+  for (const int world : {2, 3}) {
+    expect_success({.world_size = world, .case_name = "killed/"});
+  }
+}
+
 TEST(Comm, AGroupThatWasShutDownRefusesCollectives) {
   expect_success({.case_name = "shutdown"});
 }

@@ -53,5 +53,24 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::Values("uneven_batches"), testing::Values(1, 3)),
     row_name);
 
+class Checks : public testing::TestWithParam<std::tuple<std::string, int>> {};
+
+TEST_P(Checks, ActAlikeOnAllRanks) {
+  const auto& [name, world_size] = GetParam();
+  const RanksResult result = run_ranks(
+      {.program = built_program("check_ranks"),
+       .args = {name},
+       .world_size = world_size});
+  EXPECT_TRUE(result.all_succeeded()) << result;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Worlds,
+    Checks,
+    testing::Combine(
+        testing::Values("nonfinite", "drift", "batch_size", "checkpoint"),
+        testing::Values(1, 2, 3)),
+    row_name);
+
 } // namespace
 } // namespace accelerate::test

@@ -29,6 +29,7 @@ RankCases reducer_guard_cases();
 RankCases fault_cases();
 RankCases loader_cases();
 RankCases watch_cases();
+RankCases mismatch_cases();
 
 /// Thrown when a result is not the expected one.
 struct WrongResult : std::runtime_error {

@@ -43,6 +43,7 @@ RankCases all_cases() {
   cases.merge(fault_cases());
   cases.merge(loader_cases());
   cases.merge(watch_cases());
+  cases.merge(mismatch_cases());
   return cases;
 }
 

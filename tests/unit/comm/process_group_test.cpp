@@ -2,9 +2,13 @@
 #include "accelerate/comm/process_group.h"
 
 #include "accelerate/comm/collectives.h"
+#include "accelerate/comm/debug_mode.h"
 #include "accelerate/error.h"
 
 #include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
 
 namespace accelerate {
 namespace {
@@ -53,6 +57,28 @@ TEST(ProcessGroup, CopiesShareTheGroup) {
   const ProcessGroup copy = group;
   group.shutdown();
   EXPECT_THROW(barrier(copy), CommError);
+}
+
+TEST(ProcessGroup, DebugModeComesFromTheVariable) {
+  const auto mode_for = [](std::optional<std::string> word) {
+    return debug_mode_of([&](const std::string& name) {
+      return name == "ACCELERATE_DEBUG_MODE" ? word : std::nullopt;
+    });
+  };
+  EXPECT_EQ(mode_for(std::nullopt), DebugMode::kOff);
+  EXPECT_EQ(mode_for(""), DebugMode::kOff);
+  EXPECT_EQ(mode_for("No"), DebugMode::kOff);
+  EXPECT_EQ(mode_for("TRUE"), DebugMode::kOn);
+  EXPECT_EQ(mode_for("1"), DebugMode::kOn);
+  EXPECT_THROW(mode_for("maybe"), ConfigError);
+}
+
+TEST(ProcessGroup, CopiesShareDebugMode) {
+  const ProcessGroup group;
+  const ProcessGroup copy = group;
+  set_debug_mode(group, DebugMode::kOn);
+  EXPECT_EQ(debug_mode(copy), DebugMode::kOn);
+  barrier(group);
 }
 
 } // namespace

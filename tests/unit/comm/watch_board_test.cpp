@@ -119,6 +119,24 @@ TEST(WatchBoard, FindsNothingInAStoreThatIsGone) {
   EXPECT_EQ(board.departed_peer("a"), "");
 }
 
+TEST(WatchBoard, SaysWhereRanksWereSeenLast) {
+  TwoRanks ranks;
+  const auto own = waiting_for({"comm.gather", "comm.barrier"}).log;
+  EXPECT_EQ(
+      ranks.first.last_seen(own),
+      "last seen: rank 1 nowhere, this rank in comm.barrier (its exchange 2)");
+  ranks.second.show(waiting_for({"comm.gather"}).log);
+  ranks.second.show(OperationLog()); // older: not taken
+  EXPECT_EQ(
+      ranks.first.last_seen(own),
+      "last seen: rank 1 in comm.gather (its exchange 1), this rank in "
+      "comm.barrier (its exchange 2)");
+  WatchBoard lost(c10::make_intrusive<LostStore>(), 1, 2);
+  EXPECT_EQ(
+      lost.last_seen(own),
+      "rank 0 is gone with the job's store, unless a launcher held it");
+}
+
 TEST(WatchBoard, CallsTheStartOfAForwardByItsName) {
   for (const char* name : {"comm.rebuild_buckets", "comm.broadcast_buffers"}) {
     EXPECT_EQ(

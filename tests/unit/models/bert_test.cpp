@@ -167,6 +167,31 @@ TEST_F(TinyBert, DropsOnlyInTrainingAndReproducesBySeed) {
   EXPECT_TRUE(at::equal(net_(batch_).logits, evaluated));
 }
 
+TEST_F(TinyBert, GivesTheSameWithGradientCheckpointing) {
+  net_->train();
+  const auto run = [&] {
+    seed_default_generator(11);
+    const at::Tensor logits = net_(batch_).logits;
+    logits.square().sum().backward();
+    std::vector<at::Tensor> results{logits.detach()};
+    for (const at::Tensor& parameter : net_->parameters()) {
+      results.push_back(parameter.grad().clone());
+      parameter.mutable_grad().reset();
+    }
+    return results;
+  };
+  const auto plain = run();
+  net_->gradient_checkpointing_enable();
+  EXPECT_TRUE(net_->is_gradient_checkpointing());
+  const auto folded = run();
+  ASSERT_EQ(plain.size(), folded.size());
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    EXPECT_TRUE(at::equal(plain[i], folded[i])) << i;
+  }
+  net_->gradient_checkpointing_disable();
+  EXPECT_TRUE(at::equal(run()[0], plain[0]));
+}
+
 TEST_F(TinyBert, GivesTheSameInDoubleThroughTheComposedPath) {
   const at::Tensor single = net_(batch_).logits;
   net_->to(at::kDouble);
