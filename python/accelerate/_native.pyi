@@ -8,7 +8,7 @@ import datetime
 import torch
 import torch.distributed.distributed_c10d
 import typing
-__all__: list[str] = ['Accumulate', 'ActiveLoader', 'Autocast', 'AutocastContext', 'BatchShard', 'CheckpointError', 'CommError', 'ConfigError', 'DistributedDataParallelOptions', 'GradScaler', 'GradientState', 'InternalError', 'LoaderPosition', 'ModelCore', 'NoSync', 'ProcessGroup', 'ProcessState', 'Reduction', 'RoundShard', 'StepGate', 'StepGuard', 'StepGuards', 'Trigger', 'backward', 'barrier', 'broadcast', 'broadcast_bytes', 'check_precision', 'clip_grad_norm', 'clip_grad_value', 'gather', 'gather_bytes', 'gather_valid_rows', 'initialize_process_state', 'open_store', 'pad_across_processes', 'reduce', 'reset_process_state', 'resolve_precision', 'run_in_order', 'schedule_steps', 'share_of', 'torch_version', 'valid_rows']
+__all__: list[str] = ['Accumulate', 'ActiveLoader', 'Autocast', 'AutocastContext', 'BatchShard', 'BatchSizeSearch', 'CheckpointError', 'CommError', 'ConfigError', 'DistributedDataParallelOptions', 'DistributedOperationException', 'GradScaler', 'GradientGuard', 'GradientState', 'InternalError', 'LoaderPosition', 'ModelCore', 'Models', 'NoSync', 'ParameterCheck', 'ProcessGroup', 'ProcessState', 'Reduction', 'RoundShard', 'StepGate', 'StepGuard', 'StepGuards', 'Trigger', 'backward', 'barrier', 'broadcast', 'broadcast_bytes', 'check_precision', 'clip_grad_norm', 'clip_grad_value', 'gather', 'gather_bytes', 'gather_valid_rows', 'initialize_process_state', 'open_store', 'pad_across_processes', 'peak_memory', 'reduce', 'reset_peak_memory', 'reset_process_state', 'resolve_precision', 'run_in_order', 'schedule_steps', 'share_of', 'torch_version', 'valid_rows']
 class ConfigError(ValueError):
     """
     What the caller asked for cannot be done, and the caller can fix it.
@@ -16,6 +16,10 @@ class ConfigError(ValueError):
 class CommError(RuntimeError):
     """
     Another process is gone, late or disagrees; nothing more can be exchanged.
+    """
+class DistributedOperationException(CommError):
+    """
+    Processes were about to exchange different things; names two of them. Raised on all of them.
     """
 class CheckpointError(RuntimeError):
     """
@@ -198,6 +202,14 @@ class ProcessGroup:
         """
         Leaves the group; nothing can be exchanged after it.
         """
+    @property
+    def debug(self) -> bool:
+        """
+        Whether every exchange is compared before it begins. All processes set it at the same place.
+        """
+    @debug.setter
+    def debug(self, arg1: bool) -> None:
+        ...
     @property
     def global_rank(self) -> int:
         """
@@ -558,6 +570,61 @@ class Accumulate:
         ...
     def __init__(self, state: GradientState, models: collections.abc.Sequence[ModelCore]) -> None:
         ...
+class Models:
+    """
+    The prepared models, as guards see them.
+    """
+    def __init__(self) -> None:
+        """
+        None yet.
+        """
+    def append(self, core: ModelCore) -> None:
+        """
+        One more.
+        """
+    def clear(self) -> None:
+        """
+        Forgets all.
+        """
+class GradientGuard(StepGuard):
+    """
+    Looks for gradients that are not finite.
+    """
+    def __init__(self, group: ProcessGroup, models: Models, action: str) -> None:
+        """
+        `action` is 'warn', 'skip' or 'raise'.
+        """
+    def note_norm(self, parameters: collections.abc.Sequence[torch.Tensor], norm: torch.Tensor) -> None:
+        """
+        The norm over the gradients of `parameters` is known.
+        """
+class ParameterCheck(StepGuard):
+    """
+    Compares the parameters of all processes.
+    """
+    def __init__(self, group: ProcessGroup, models: Models, every: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Before one of `every` steps.
+        """
+class BatchSizeSearch:
+    """
+    Context in which processes look for a batch size that fits all.
+    """
+    @staticmethod
+    def frees_this_process(message: str) -> bool:
+        """
+        Whether a DistributedOperationException of this text says that another process ran out of memory.
+        """
+    def __enter__(self) -> BatchSizeSearch:
+        ...
+    def __exit__(self, *args) -> None:
+        ...
+    def __init__(self, group: ProcessGroup) -> None:
+        ...
+    def finish_try(self, batch_size: typing.SupportsInt | typing.SupportsIndex, ran_out: bool) -> bool:
+        """
+        Whether any process ran out of memory. Collective.
+        """
 def backward(group: ProcessGroup, state: GradientState, loss: torch.Tensor | None, models: collections.abc.Sequence[ModelCore], gradient: torch.Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: collections.abc.Sequence[torch.Tensor] = [], scaler: GradScaler | None = None) -> None:
     """
     Gradients of a loss into the parameters, averaged over the processes. Collective unless gradients add up.
@@ -610,9 +677,17 @@ def pad_across_processes(group: ProcessGroup, tensors: collections.abc.Sequence[
     """
     Each tensor padded to the largest size of any process. Collective.
     """
+def peak_memory() -> tuple[int, int | None]:
+    """
+    Most main memory of this process, and most memory in tensors on its accelerator, in bytes.
+    """
 def reduce(group: ProcessGroup, tensors: collections.abc.Sequence[torch.Tensor], reduction: Reduction) -> list[torch.Tensor]:
     """
     Each tensor combined over the processes, as new tensors. Collective.
+    """
+def reset_peak_memory() -> bool:
+    """
+    Begins anew from what is used now; False where main memory cannot.
     """
 def reset_process_state() -> None:
     """

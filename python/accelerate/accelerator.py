@@ -24,6 +24,7 @@ from .utils.dataclasses import (
     InitProcessGroupKwargs,
     KwargsHandler,
     ProjectConfiguration,
+    TrainingChecksKwargs,
 )
 from .utils.environment import get_int_from_env
 
@@ -36,6 +37,7 @@ _HANDLERS = {
     DistributedDataParallelKwargs: "ddp_handler",
     GradScalerKwargs: "scaler_handler",
     InitProcessGroupKwargs: "init_handler",
+    TrainingChecksKwargs: "checks_handler",
 }
 # Constructor arguments of the original that are accepted only at the value that asks for nothing.
 _NOT_YET = (
@@ -155,7 +157,7 @@ class Accelerator(TrainingStep):
         rng_types (`list` of `str`, *optional*): random streams made equal on all processes at the start of each pass over
             a prepared loader: 'torch', 'cuda', 'generator'. Default: the loader's own generator.
         kwargs_handlers (`list`, *optional*): at most one each of `DistributedDataParallelKwargs`,
-            `InitProcessGroupKwargs`, `AutocastKwargs`, `GradScalerKwargs`.
+            `InitProcessGroupKwargs`, `AutocastKwargs`, `GradScalerKwargs`, `TrainingChecksKwargs`.
         **unsupported: arguments of the original that are not supported yet: only values that ask for nothing.
 
     Raises:
@@ -194,6 +196,7 @@ class Accelerator(TrainingStep):
         self._arguments = {**given.pop("unsupported"), **{name: given[name] for name in given if name != "self"}}
         _refuse_unsupported(unsupported)
         self.__dict__.update({"ddp_handler": None, "init_handler": None, "autocast_handler": None})
+        self.checks_handler: TrainingChecksKwargs | None = None
         self.scaler_handler: GradScalerKwargs | None = None
         self.__dict__.update(_sort_handlers(kwargs_handlers))
         self.dataloader_config = dataloader_config or DataLoaderConfiguration()
@@ -230,11 +233,23 @@ class Accelerator(TrainingStep):
 
             self.scaler = GradScaler(self._group, self.scaler_handler)
             self._guards.add(self.scaler._native)
+        self._add_checks()
         self._models: list[tuple] = []  # as given, as returned, the engine's view
         self._optimizers: list[AcceleratedOptimizer] = []
         self._schedulers: list[AcceleratedScheduler] = []
         self._dataloaders: list[PreparedLoader] = []
         self._cores: list[_native.ModelCore] = []
+
+    def _add_checks(self):
+        """After the guards that change gradients."""
+        checks = self.checks_handler or TrainingChecksKwargs()
+        self._checked = _native.Models()
+        self._gradient_guard = None
+        if checks.nonfinite_gradients != "off":
+            self._gradient_guard = _native.GradientGuard(self._group, self._checked, checks.nonfinite_gradients)
+            self._guards.add(self._gradient_guard)
+        if checks.compare_parameters_every != 0:
+            self._guards.add(_native.ParameterCheck(self._group, self._checked, checks.compare_parameters_every))
 
     # --- settings
 

@@ -30,6 +30,7 @@ class Preparation(JobPlace):
     autocast_handler: AutocastKwargs | None
     scaler: GradScaler | None
     _guards: _native.StepGuards
+    _checked: _native.Models
     _ddp_options: _native.DistributedDataParallelOptions
     _models: list
     _optimizers: list[AcceleratedOptimizer]
@@ -113,6 +114,7 @@ class Preparation(JobPlace):
         if not evaluation_mode:
             core = make_core(model, self._group, self._ddp_options)
             self._cores.append(core)
+            self._checked.append(core)
             if core.is_active:
                 handle = PreparedModel(model, core)
         self._models.append((model, handle, core))
@@ -295,6 +297,7 @@ class Preparation(JobPlace):
 
         for registry in (self._models, self._optimizers, self._schedulers, self._dataloaders, self._cores):
             registry.clear()
+        self._checked.clear()
         return release_memory(*objects)
 
     def clear(self, *objects: Any) -> list[None]:

@@ -81,7 +81,6 @@ class PartialState:
     num_processes: int
     process_index: int
     local_process_index: int
-    debug: bool
     _group: _native.ProcessGroup
     _process: _native.ProcessState
     _shared_state: dict[str, Any] = {}
@@ -105,7 +104,7 @@ class PartialState:
         self.process_index = process.global_rank
         self.local_process_index = process.local_rank
         self.backend = torch.distributed.get_backend() if process.world_size > 1 else None
-        self.debug = parse_flag_from_env("ACCELERATE_DEBUG_MODE")
+        self.debug = parse_flag_from_env("ACCELERATE_DEBUG_MODE")  # kept by the group
         self.distributed_type = _distributed_type(process.world_size, self.device)
         if backend is not None and self.backend not in (None, backend):
             raise ConfigError(f"[state] backend '{backend}' was asked for, but this job uses '{self.backend}'")
@@ -133,6 +132,18 @@ class PartialState:
     def initialized(self) -> bool:
         """Whether the state has been found."""
         return "_group" in PartialState._shared_state
+
+    @property
+    def debug(self) -> bool:
+        """Whether every exchange is compared between processes before it begins, the pieces of gradients included.
+
+        From ``ACCELERATE_DEBUG_MODE``; when it is assigned, all processes do so at the same place.
+        """
+        return self._group.debug
+
+    @debug.setter
+    def debug(self, debug: bool) -> None:
+        self._group.debug = debug
 
     @property
     def use_distributed(self) -> bool:

@@ -32,6 +32,7 @@ class TrainingStep(Preparation):
     """What surrounds one batch of the loop."""
 
     _gradients: _native.GradientState
+    _gradient_guard: _native.GradientGuard | None
 
     @property
     def sync_gradients(self) -> bool:
@@ -141,7 +142,10 @@ class TrainingStep(Preparation):
             ConfigError: for values out of range, and for sparse gradients.
         """
         tensors = _as_tensors(parameters, "step.clip_grad_norm")
-        return _native.clip_grad_norm(tensors, float(max_norm), float(norm_type), self._unscale(self._optimizers))
+        norm = _native.clip_grad_norm(tensors, float(max_norm), float(norm_type), self._unscale(self._optimizers))
+        if self._gradient_guard is not None:
+            self._gradient_guard.note_norm(tensors, norm)
+        return norm
 
     def clip_grad_value_(self, parameters: torch.Tensor | Iterable[torch.Tensor], clip_value: float) -> None:
         """Limits every gradient to [-clip_value, clip_value]. Not collective. In fp16 it unscales all gradients first.

@@ -3,6 +3,7 @@
 #include "python/bindings/bindings.h"
 
 #include "accelerate/comm/collectives.h"
+#include "accelerate/comm/debug_mode.h"
 #include "accelerate/comm/exchange.h"
 #include "accelerate/comm/gradient_reducer.h"
 #include "accelerate/comm/process_group.h"
@@ -60,6 +61,16 @@ void bind_group(py::module_& module) {
           "is_broken",
           &ProcessGroup::is_broken,
           "Whether a collective has failed; no other one works after it.")
+      .def_property(
+          "debug",
+          [](const ProcessGroup& group) {
+            return debug_mode(group) == DebugMode::kOn;
+          },
+          [](const ProcessGroup& group, bool on) {
+            set_debug_mode(group, on ? DebugMode::kOn : DebugMode::kOff);
+          },
+          "Whether every exchange is compared before it begins. All processes "
+          "set it at the same place.")
       .def(
           "shutdown",
           &ProcessGroup::shutdown,

@@ -2,6 +2,7 @@
 // errors of libtorch and of Python code that passed through the engine.
 #include "python/bindings/bindings.h"
 
+#include "accelerate/comm/debug_mode.h"
 #include "accelerate/error.h"
 
 #include <torch/csrc/Exceptions.h>
@@ -46,6 +47,12 @@ void bind_error(py::module_& module) {
       PyExc_RuntimeError,
       "Another process is gone, late or disagrees; nothing more can be "
       "exchanged.");
+  // After its family: translators are asked in reverse order.
+  py::register_local_exception<DisagreementError>(
+      module, "DistributedOperationException", module.attr("CommError").ptr())
+      .attr("__doc__") =
+      "Processes were about to exchange different things; names two of them. "
+      "Raised on all of them.";
   bind_family<CheckpointError>(
       module,
       "CheckpointError",

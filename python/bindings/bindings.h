@@ -18,6 +18,7 @@ void bind_optim(py::module_& module);
 void bind_precision(py::module_& module);
 void bind_prepare(py::module_& module);
 void bind_step(py::module_& module);
+void bind_check(py::module_& module);
 
 /// For calls that may block or run other people's Python code on other threads.
 using ReleaseLock = py::call_guard<py::gil_scoped_release>;

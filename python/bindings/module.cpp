@@ -20,4 +20,5 @@ PYBIND11_MODULE(_native, module) {
   bind_precision(module);
   bind_prepare(module);
   bind_step(module);
+  bind_check(module);
 }

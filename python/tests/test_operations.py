@@ -253,6 +253,53 @@ def test_collectives(launch, world):
     assert done.stdout.count("fine") == world
 
 
+DEBUG = """
+import os, time, torch
+from accelerate import Accelerator, PartialState
+from accelerate.errors import CommError
+from accelerate.utils import DistributedOperationException, gather, pad_across_processes
+
+accelerator = Accelerator()
+state = PartialState()
+rank = state.process_index
+assert state.debug and accelerator.state.debug and issubclass(DistributedOperationException, CommError)
+
+
+def expect(call, *words):
+    begin = time.monotonic()
+    try:
+        call()
+    except DistributedOperationException as error:
+        assert all(word in str(error) for word in words), error
+    else:
+        raise AssertionError(words)
+    assert time.monotonic() - begin < 4  # the watch takes longer
+
+
+expect(lambda: pad_across_processes({"t": torch.ones([1] * (rank + 1))}), "comm.pad_across", "with 1 dim", "with 2 dim")
+model = accelerator.prepare(torch.nn.Linear(2, 1))
+state.debug = rank == 1
+expect(lambda: gather(torch.ones(1)), "debug mode is off on rank 0 and on on rank 1")
+state.debug = True
+
+
+def step():
+    accelerator.backward(model(torch.ones(1, 2)).sum())
+
+
+step()
+print("fine", flush=True)
+expect(step if rank == 0 else lambda: gather(torch.ones(2)), "rank 0 has [comm.rebuild_buckets]", "rank 1 has [comm.gather]")
+assert state._group.is_broken
+"""
+
+
+def test_debug_mode_compares_gradients_too(launch):
+    done = launch(DEBUG, 2, env={"ACCELERATE_DEBUG_MODE": "1"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("fine") == 2
+
+
 SPLIT = """
 import collections, torch
 from accelerate import PartialState

@@ -16,7 +16,7 @@ _NAMES = {
         AutocastKwargs ComputeEnvironment CustomDtype DDPCommunicationHookType DataLoaderConfiguration
         DistributedDataParallelKwargs DistributedType DynamoBackend GradScalerKwargs GradientAccumulationPlugin
         InitProcessGroupKwargs KwargsHandler LoggerType PrecisionType ProjectConfiguration RNGType
-        SageMakerDistributedType TensorInformation TorchDynamoPlugin
+        SageMakerDistributedType TensorInformation TorchDynamoPlugin TrainingChecksKwargs
     """,
     "environment": """
         are_libraries_initialized clear_environment get_int_from_env parse_choice_from_env parse_flag_from_env
@@ -44,7 +44,8 @@ _NAMES = {
         save_fsdp_optimizer
     """,
     "memory": """
-        clear_device_cache find_executable_batch_size release_memory should_reduce_batch_size
+        clear_device_cache find_executable_batch_size peak_memory release_memory reset_peak_memory
+        should_reduce_batch_size
     """,
     "modeling": """
         check_tied_parameters_on_same_device find_tied_parameters is_peft_model named_module_tensors

@@ -32,6 +32,7 @@ from .dataclasses import RNGType as RNGType
 from .dataclasses import SageMakerDistributedType as SageMakerDistributedType
 from .dataclasses import TensorInformation as TensorInformation
 from .dataclasses import TorchDynamoPlugin as TorchDynamoPlugin
+from .dataclasses import TrainingChecksKwargs as TrainingChecksKwargs
 from .environment import are_libraries_initialized as are_libraries_initialized
 from .environment import clear_environment as clear_environment
 from .environment import get_int_from_env as get_int_from_env
@@ -119,7 +120,9 @@ from .later import save_offload_index as save_offload_index
 from .later import set_module_tensor_to_device as set_module_tensor_to_device
 from .memory import clear_device_cache as clear_device_cache
 from .memory import find_executable_batch_size as find_executable_batch_size
+from .memory import peak_memory as peak_memory
 from .memory import release_memory as release_memory
+from .memory import reset_peak_memory as reset_peak_memory
 from .memory import should_reduce_batch_size as should_reduce_batch_size
 from .modeling import check_tied_parameters_on_same_device as check_tied_parameters_on_same_device
 from .modeling import find_tied_parameters as find_tied_parameters

@@ -196,6 +196,25 @@ class AutocastKwargs(KwargsHandler):
 
 
 @dataclass
+class TrainingChecksKwargs(KwargsHandler):
+    """What is looked at before prepared optimisers step. This package's own.
+
+    Args:
+        nonfinite_gradients (`str`): what happens when a gradient of any process is infinite or not a number: 'off'
+            (nobody looks), 'warn' (one log line), 'skip' (and the step is left out on all processes; schedulers wait)
+            or 'raise' (a ConfigError on all processes). Names the first parameter, and the process on which it arose.
+        compare_parameters_every (`int`): before one of so many steps the parameters of all processes are compared;
+            a `DistributedOperationException` names the first that differs and where. 0: never.
+
+    Raises:
+        ConfigError: by `Accelerator`, for other values.
+    """
+
+    nonfinite_gradients: str = "off"
+    compare_parameters_every: int = 0
+
+
+@dataclass
 class DistributedDataParallelKwargs(KwargsHandler):
     """How gradients are exchanged between processes.
 

@@ -1,5 +1,6 @@
 """Memory: giving it back, and finding what fits."""
 
+import contextlib
 import functools
 import gc
 import inspect
@@ -7,6 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+
+from .. import _native
+from ..errors import DistributedOperationException
 
 # What torch's allocators say, by part of the message.
 _OUT_OF_MEMORY = (
@@ -62,7 +66,11 @@ def find_executable_batch_size(
     starting_batch_size: int = 128,
     reduce_batch_size_fn: Callable[[], int] | None = None,
 ) -> Callable[..., Any]:
-    """Decorator: calls `function` with smaller and smaller batch sizes until its memory suffices. Not collective.
+    """Decorator: calls `function` with smaller and smaller batch sizes until the memory of all processes suffices.
+
+    Collective in a job of several processes, once they have been joined (by the first `Accelerator`): all call it, and
+    all try the same sizes. A process whose memory runs out frees those that wait for it, in a collective or in a
+    backward, and all begin again; for that, gradients are compared before they are exchanged, as in debug mode.
 
     Args:
         function: its first parameter is the batch size; callers leave that one out.
@@ -76,6 +84,8 @@ def find_executable_batch_size(
     Raises:
         TypeError: when the caller passes a batch size too.
         RuntimeError: when size 0 is reached. Other errors of `function` pass through at once.
+        CommError: when memory runs out on one process while others wait for it in calls that go around this package,
+            or in a first try that joined the processes.
     """
     if function is None:
         return functools.partial(
@@ -91,12 +101,18 @@ def find_executable_batch_size(
         clear_device_cache(garbage_collection=True)
         _check_call(function, args)
         while batch_size > 0:
-            try:
-                return function(batch_size, *args, **kwargs)
-            except Exception as error:
-                if not should_reduce_batch_size(error):
-                    raise
-            # After the except block: the traceback, which holds the tensors that did not fit, is gone by now.
+            with _search() as search:
+                ran_out = freed = False
+                try:
+                    result = function(batch_size, *args, **kwargs)
+                except Exception as error:
+                    ran_out = should_reduce_batch_size(error)
+                    freed = _is_freed_by_another(error)
+                    if not (ran_out or freed):
+                        raise
+                # After the except block: the traceback, which holds the tensors that did not fit, is gone by now.
+                if not (freed or _any_ran_out(search, batch_size, ran_out)):
+                    return result
             clear_device_cache(garbage_collection=True)
             batch_size = int(batch_size * 0.9) if reduce_batch_size_fn is None else reduce_batch_size_fn()
         raise RuntimeError(
@@ -105,6 +121,49 @@ def find_executable_batch_size(
         )
 
     return run
+
+
+def _joined_group():
+    """The group of the job, if its processes have been joined."""
+    from ..state import PartialState
+
+    return PartialState._shared_state.get("_group")
+
+
+def _search():
+    group = _joined_group()
+    return contextlib.nullcontext() if group is None else _native.BatchSizeSearch(group)
+
+
+def _is_freed_by_another(error):
+    return isinstance(error, DistributedOperationException) and _native.BatchSizeSearch.frees_this_process(str(error))
+
+
+def _any_ran_out(search, batch_size, ran_out):
+    if search is not None:
+        return search.finish_try(batch_size, ran_out)
+    with _search() as joined_inside:
+        return ran_out if joined_inside is None else joined_inside.finish_try(batch_size, ran_out)
+
+
+def peak_memory() -> dict[str, int | None]:
+    """The most memory that this process used at one time, since its start or `reset_peak_memory`. Not collective.
+
+    Returns:
+        `dict`: `"resident"`, bytes of main memory, libraries included, and `"device"`, bytes in tensors on the
+        accelerator, or None without one.
+    """
+    resident, device = _native.peak_memory()
+    return {"resident": resident, "device": device}
+
+
+def reset_peak_memory() -> bool:
+    """Lets `peak_memory` begin anew from what is used now. Not collective.
+
+    Returns:
+        `bool`: False where the kernel does not allow it; the peak of main memory then stays that since the start.
+    """
+    return _native.reset_peak_memory()
 
 
 def _check_call(function, args):

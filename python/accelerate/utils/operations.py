@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from .. import _native
-from ..errors import CommError, ConfigError
+from ..errors import ConfigError, DistributedOperationException  # noqa: F401 (scripts import the second from here)
 from ..state import PartialState
 from .dataclasses import TensorInformation
 from .nested import (
@@ -29,9 +29,6 @@ from .nested import (
     with_tensors,
 )
 from .precision import ConvertOutputsToFp32, convert_outputs_to_fp32, convert_to_fp32  # noqa: F401
-
-# Scripts catch the original's error of mismatched shapes by this name.
-DistributedOperationException = CommError
 
 
 class CannotPadNestedTensorWarning(UserWarning):
