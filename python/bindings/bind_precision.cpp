@@ -91,10 +91,56 @@ py::dict to_dict(const GradScalerState& state) {
       "_growth_tracker"_a = state.growth_tracker);
 }
 
+using ScalerClass =
+    py::class_<GradScaler, StepGuard, std::shared_ptr<GradScaler>>;
+
+void bind_scaler_state(ScalerClass& scaler) {
+  scaler
+      .def_property(
+          "current_scale",
+          &GradScaler::current_scale,
+          &GradScaler::set_scale,
+          "What losses are multiplied with.")
+      .def_property_readonly(
+          "state_at_last_update",
+          [](const GradScaler& scaler) {
+            return to_dict(scaler.state_at_last_update());
+          },
+          "The state without the steps since the last update.")
+      .def(
+          "state",
+          [](GradScaler& scaler) { return to_dict(scaler.state()); },
+          "What it remembers, with torch's names.")
+      .def(
+          "load_state",
+          [](GradScaler& scaler,
+             double scale,
+             double growth_factor,
+             double backoff_factor,
+             std::int64_t growth_interval,
+             std::int64_t growth_tracker) {
+            scaler.load_state(
+                {.scale = scale,
+                 .growth_factor = growth_factor,
+                 .backoff_factor = backoff_factor,
+                 .growth_interval = growth_interval,
+                 .growth_tracker = growth_tracker});
+          },
+          py::kw_only(),
+          py::arg("scale"),
+          py::arg("growth_factor"),
+          py::arg("backoff_factor"),
+          py::arg("growth_interval"),
+          py::arg("_growth_tracker"),
+          "Goes on from what state() gave.");
+}
+
 void bind_scaler(py::module_& module) {
   using Gradients = std::pair<std::size_t, std::vector<at::Tensor>>;
-  py::class_<GradScaler, StepGuard, std::shared_ptr<GradScaler>>(
-      module, "GradScaler", "Scales losses, and leaves out bad steps.")
+  ScalerClass scaler(
+      module, "GradScaler", "Scales losses, and leaves out bad steps.");
+  bind_scaler_state(scaler);
+  scaler
       .def(
           py::init([](const ProcessGroup& group,
                       double init_scale,
@@ -149,44 +195,7 @@ void bind_scaler(py::module_& module) {
           ReleaseLock(),
           "Divides gradients that are complete; gives the scale they have "
           "after it. Not collective.")
-      .def("update", &GradScaler::update, "Ends an iteration.")
-      .def_property(
-          "current_scale",
-          &GradScaler::current_scale,
-          &GradScaler::set_scale,
-          "What losses are multiplied with.")
-      .def_property_readonly(
-          "state_at_last_update",
-          [](const GradScaler& scaler) {
-            return to_dict(scaler.state_at_last_update());
-          },
-          "The state without the steps since the last update.")
-      .def(
-          "state",
-          [](GradScaler& scaler) { return to_dict(scaler.state()); },
-          "What it remembers, with torch's names.")
-      .def(
-          "load_state",
-          [](GradScaler& scaler,
-             double scale,
-             double growth_factor,
-             double backoff_factor,
-             std::int64_t growth_interval,
-             std::int64_t growth_tracker) {
-            scaler.load_state(
-                {.scale = scale,
-                 .growth_factor = growth_factor,
-                 .backoff_factor = backoff_factor,
-                 .growth_interval = growth_interval,
-                 .growth_tracker = growth_tracker});
-          },
-          py::kw_only(),
-          py::arg("scale"),
-          py::arg("growth_factor"),
-          py::arg("backoff_factor"),
-          py::arg("growth_interval"),
-          py::arg("_growth_tracker"),
-          "Goes on from what state() gave.");
+      .def("update", &GradScaler::update, "Ends an iteration.");
 }
 
 } // namespace
