@@ -1,11 +1,13 @@
 // accelerate/comm/bucket_reducer.cpp
 #include "accelerate/comm/bucket_reducer_impl.h"
 
+#include "accelerate/comm/comm_hook_impl.h"
 #include "accelerate/comm/exchange_check_impl.h"
 #include "accelerate/comm/process_group_impl.h"
 #include "accelerate/comm/row_hook_impl.h"
 #include "accelerate/error.h"
 
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/distributed/c10d/logger.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
@@ -23,6 +25,8 @@ using Buckets = std::vector<std::vector<std::size_t>>;
 
 /// DDP's size of the first bucket: small, so that communication starts early.
 constexpr std::int64_t kFirstBucketBytes = 1024 * 1024;
+/// What the transport calls an all-reduce of a reducer.
+constexpr std::string_view kReduceOperation = "step.backward";
 
 /// Opens what the base class keeps to itself and its Python wrapper knows by
 /// other means.
@@ -76,6 +80,16 @@ class OpenReducer : public c10d::Reducer {
       }
     }
     return parts;
+  }
+
+  c10d::ProcessGroup& group() {
+    return *process_group_;
+  }
+
+  /// Buckets are ordered once, after the first reduction.
+  bool orders_buckets_next() const {
+    const std::scoped_lock lock(mutex_);
+    return should_rebuild_buckets() && !rebuilt_params_.empty();
   }
 
   /// The node of each parameter at which its gradients arrive.
@@ -143,10 +157,68 @@ Buckets first_buckets(
   return buckets;
 }
 
+/// Shows exchanges to the check. Ranks of a join do not run the same code, and
+/// compare by their announcements.
+BeforeExchange look_at_exchanges(
+    std::shared_ptr<ExchangeCheck> check,
+    std::shared_ptr<JoinLink> link) {
+  return
+      [check = std::move(check), link = std::move(link)](
+          std::string_view operation, const std::vector<at::Tensor>& tensors) {
+        if (link->session == nullptr) {
+          (*check)(operation, tensors);
+        } else if (!link->is_shadow) {
+          check->show(tensors);
+        }
+      };
+}
+
+/// The same for the reducer itself, which also tells the other ranks of a join
+/// about each all-reduce: gradients are floating, the map of used parameters is
+/// not, and what it broadcasts was announced before.
+BeforeExchange announce_exchanges(
+    const std::shared_ptr<ExchangeCheck>& check,
+    const std::shared_ptr<JoinLink>& link) {
+  return
+      [look = look_at_exchanges(check, link), link](
+          std::string_view operation, const std::vector<at::Tensor>& tensors) {
+        if (operation != kReduceOperation) {
+          // the order of buckets
+        } else if (!tensors.front().is_floating_point()) {
+          link->announce(JoinStep::kUsedParameters);
+        } else if (!link->has_hook) {
+          link->announce(JoinStep::kBucket, link->next_bucket++);
+        }
+        look(operation, tensors);
+      };
+}
+
+/// Another hook, whose buckets are announced.
+class AnnouncingHook final : public c10d::CommHookInterface {
+ public:
+  AnnouncingHook(
+      std::unique_ptr<c10d::CommHookInterface> inner,
+      std::shared_ptr<JoinLink> link)
+      : inner_(std::move(inner)), link_(std::move(link)) {}
+
+  FuturePtr runHook(c10d::GradBucket& bucket) override {
+    link_->announce(
+        JoinStep::kBucket, static_cast<std::int64_t>(bucket.getIndex()));
+    return inner_->runHook(bucket);
+  }
+  at::Tensor parseHookResult(const c10::IValue& result) override {
+    return inner_->parseHookResult(result);
+  }
+
+ private:
+  std::unique_ptr<c10d::CommHookInterface> inner_;
+  std::shared_ptr<JoinLink> link_;
+};
+
 std::shared_ptr<OpenReducer> make_reducer(
-    const c10::intrusive_ptr<c10d::ProcessGroup>& group,
     const std::vector<NamedTensor>& parameters,
-    const DistributedDataParallelOptions& options) {
+    const DistributedDataParallelOptions& options,
+    GroupPtr group) {
   std::vector<at::Tensor> tensors = tensors_of(parameters);
   std::unordered_map<std::size_t, std::string> names;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -157,7 +229,7 @@ std::shared_ptr<OpenReducer> make_reducer(
   return construct<OpenReducer>(
       std::move(tensors),
       std::move(buckets),
-      group,
+      std::move(group),
       std::move(expect_sparse),
       bucket_bytes(options),
       options.find_unused_parameters,
@@ -173,9 +245,13 @@ class C10dBucketReducer
   C10dBucketReducer(
       std::shared_ptr<OpenReducer> reducer,
       std::shared_ptr<ExchangeCheck> check,
-      const DistributedDataParallelOptions& options)
+      const DistributedDataParallelOptions& options,
+      std::shared_ptr<JoinLink> link,
+      std::unique_ptr<c10d::CommHookInterface> row_hook)
       : reducer_(std::move(reducer)),
         check_(std::move(check)),
+        link_(std::move(link)),
+        row_hook_(std::move(row_hook)),
         logger_(std::make_shared<c10d::Logger>(reducer_)),
         searches_outputs_(
             options.find_unused_parameters && !options.static_graph) {
@@ -253,6 +329,8 @@ class C10dBucketReducer
 
   void arm(const std::vector<at::Tensor>& outputs) override {
     check_->begin_backward();
+    link_->next_bucket = 0;
+    settle_hook();
     reducer_->prepare_for_backward(
         searches_outputs_ ? outputs : std::vector<at::Tensor>());
   }
@@ -273,9 +351,51 @@ class C10dBucketReducer
     return reducer_->is_first_iteration();
   }
 
+  bool orders_buckets_next() const override {
+    return reducer_->orders_buckets_next();
+  }
+
+  void register_hook(std::unique_ptr<c10d::CommHookInterface> hook) override {
+    link_->has_hook = true;
+    reducer_->register_comm_hook(
+        std::make_unique<AnnouncingHook>(std::move(hook), link_));
+  }
+
+  void shadow_bucket(std::size_t index) override {
+    settle_hook();
+    auto buckets = reducer_->get_grad_buckets(/*return_zero_tensors=*/true);
+    ACCELERATE_CHECK_INTERNAL(
+        index < buckets.size(),
+        "comm.join_uneven_inputs",
+        "no bucket ",
+        index,
+        " of ",
+        buckets.size());
+    reducer_->run_comm_hook(buckets[index])->waitAndThrow();
+    if (index + 1 == buckets.size()) {
+      // As after a backward of our own, the order of buckets is due.
+      reducer_->push_rebuilt_params_for_all_indices();
+    }
+  }
+
+  void shadow_used_parameters() override {
+    std::vector<at::Tensor> used{
+        at::zeros_like(reducer_->get_local_used_map_on_device())};
+    reducer_->group().allreduce(used)->wait();
+  }
+
  private:
+  /// There can be one hook; that of the user comes before ours.
+  void settle_hook() {
+    if (row_hook_ != nullptr && !link_->has_hook) {
+      register_hook(std::move(row_hook_));
+    }
+  }
+
   std::shared_ptr<OpenReducer> reducer_;
   std::shared_ptr<ExchangeCheck> check_;
+  std::shared_ptr<JoinLink> link_;
+  std::unique_ptr<c10d::CommHookInterface> row_hook_; // null: none, or used
   std::shared_ptr<c10d::Logger> logger_;
   bool searches_outputs_;
 };
@@ -285,7 +405,8 @@ class C10dBucketReducer
 std::shared_ptr<BucketReducer> BucketReducer::create(
     const ProcessGroup& group,
     const std::vector<NamedTensor>& parameters,
-    const DistributedDataParallelOptions& options) {
+    const DistributedDataParallelOptions& options,
+    const std::shared_ptr<JoinLink>& link) {
   auto check = std::make_shared<ExchangeCheck>(
       group,
       concat(
@@ -294,21 +415,28 @@ std::shared_ptr<BucketReducer> BucketReducer::create(
           " ('",
           parameters.front().name,
           "' and others)"));
-  const auto gradient_group = group.impl().transport->gradient_group(
-      [check](std::string_view operation, const auto& exchanged) {
-        (*check)(operation, exchanged);
-      });
-  auto reducer = make_reducer(gradient_group, parameters, options);
-  if (auto hook = make_row_hook(gradient_group, parameters)) {
-    reducer->register_comm_hook(std::move(hook));
-  }
+  Transport& transport = *group.impl().transport;
+  const GroupPtr group_of_hooks =
+      transport.gradient_group(look_at_exchanges(check, link));
+  auto reducer = make_reducer(
+      parameters,
+      options,
+      transport.gradient_group(announce_exchanges(check, link)));
   check->set_contents([weak = std::weak_ptr<OpenReducer>(reducer),
                        parameters](const at::Tensor& flat) {
     const auto self = weak.lock();
     return self ? self->parts_of(flat, parameters) : std::vector<BucketPart>();
   });
-  return std::make_shared<C10dBucketReducer>(
-      std::move(reducer), std::move(check), options);
+  auto result = std::make_shared<C10dBucketReducer>(
+      std::move(reducer),
+      std::move(check),
+      options,
+      link,
+      make_row_hook(group_of_hooks, parameters));
+  if (auto hook = make_comm_hook(group_of_hooks, options)) {
+    result->register_hook(std::move(hook));
+  }
+  return result;
 }
 
 } // namespace accelerate::comm

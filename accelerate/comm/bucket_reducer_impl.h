@@ -10,6 +10,7 @@
 #include <c10/util/intrusive_ptr.h>
 
 #include "accelerate/comm/gradient_reducer.h"
+#include "accelerate/comm/join_link_impl.h"
 
 namespace accelerate::comm {
 
@@ -20,10 +21,12 @@ class BucketReducer {
   virtual ~BucketReducer() = default;
 
   /// @param parameters trainable, each once
+  /// @param link told before every exchange; not null
   static std::shared_ptr<BucketReducer> create(
       const ProcessGroup& group,
       const std::vector<NamedTensor>& parameters,
-      const DistributedDataParallelOptions& options);
+      const DistributedDataParallelOptions& options,
+      const std::shared_ptr<JoinLink>& link);
 
   [[nodiscard]] virtual bool is_armed() const = 0;
   /// Indices of parameters without gradient in a reduction that began and did
@@ -43,6 +46,17 @@ class BucketReducer {
   /// the backward of `loss`.
   virtual void reduce_after(const at::Tensor& loss) = 0;
   [[nodiscard]] virtual bool is_first_iteration() const = 0;
+  /// Whether rebuild_buckets() will communicate.
+  [[nodiscard]] virtual bool orders_buckets_next() const = 0;
+
+  /// Before the first reduction.
+  virtual void register_hook(std::unique_ptr<c10d::CommHookInterface> hook) = 0;
+
+  /// Collective: this rank's part in the exchange of a bucket, with gradients
+  /// of zero.
+  virtual void shadow_bucket(std::size_t index) = 0;
+  /// Collective: the same for which parameters were used: none here.
+  virtual void shadow_used_parameters() = 0;
 };
 
 } // namespace accelerate::comm

@@ -23,22 +23,33 @@ void ExchangeCheck::operator()(
     std::string_view operation,
     const std::vector<at::Tensor>& tensors) {
   const int number = count_++;
+  const std::vector<BucketPart> parts = look(tensors);
+  if (group_.impl().compares_exchanges()) {
+    compare(operation, number, tensors, parts);
+  }
+}
+
+void ExchangeCheck::show(const std::vector<at::Tensor>& tensors) {
+  (void)look(tensors);
+}
+
+std::vector<BucketPart> ExchangeCheck::look(
+    const std::vector<at::Tensor>& tensors) {
   ProcessGroup::Impl& impl = group_.impl();
   const bool is_gradient =
       tensors.size() == 1 && tensors.front().is_floating_point();
-  if (!impl.compares_exchanges() && !impl.gradient_watch.is_on()) {
-    return;
-  }
   std::vector<BucketPart> parts;
-  if (contents_ && is_gradient) {
+  if (!is_gradient ||
+      (!impl.compares_exchanges() && !impl.gradient_watch.is_on())) {
+    return parts;
+  }
+  if (contents_) {
     parts = contents_(tensors.front());
   }
-  if (impl.gradient_watch.is_on() && is_gradient) {
+  if (impl.gradient_watch.is_on()) {
     impl.gradient_watch.look_at(tensors.front(), parts);
   }
-  if (impl.compares_exchanges()) {
-    compare(operation, number, tensors, parts);
-  }
+  return parts;
 }
 
 void ExchangeCheck::compare(

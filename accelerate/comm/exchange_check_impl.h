@@ -36,8 +36,12 @@ class ExchangeCheck {
   void operator()(
       std::string_view operation,
       const std::vector<at::Tensor>& tensors);
+  /// Shows gradients to the group's watch and compares nothing. Not collective.
+  void show(const std::vector<at::Tensor>& tensors);
 
  private:
+  /// @return the gradients in the tensors, as far as they were looked for
+  std::vector<BucketPart> look(const std::vector<at::Tensor>& tensors);
   void compare(
       std::string_view operation,
       int number,

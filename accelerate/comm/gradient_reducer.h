@@ -9,10 +9,19 @@
 #include <ATen/core/Tensor.h>
 
 #include "accelerate/api.h"
+#include "accelerate/comm/gradient_compression.h"
 #include "accelerate/comm/process_group.h"
 #include "accelerate/nested/named_tensor.h"
 
+namespace c10d {
+class CommHookInterface;
+} // namespace c10d
+
 namespace accelerate {
+
+namespace comm {
+struct JoinLink;
+} // namespace comm
 
 /// Options of data parallelism, named as in torch's DistributedDataParallel.
 struct ACCELERATE_API DistributedDataParallelOptions {
@@ -31,8 +40,15 @@ struct ACCELERATE_API DistributedDataParallelOptions {
   bool broadcast_buffers = true;
   /// Compare the model over the ranks and send rank 0's values to all at start.
   bool init_sync = true;
+  /// How gradients are made smaller on their way.
+  CommHook comm_hook = CommHook::kNone;
+  /// kFp16 or kBf16: what PowerSGD computes with and sends.
+  CommHook comm_wrapper = CommHook::kNone;
+  /// Of PowerSGD; what torch and the Python door call `comm_state_option`.
+  PowerSgdOptions power_sgd = {};
 
-  /// @throws ConfigError for a bucket size that is not positive.
+  /// @throws ConfigError for a bucket size that is not positive, a wrapper
+  ///   without PowerSGD inside it, or as PowerSgdOptions::validate().
   void validate() const;
 };
 
@@ -106,12 +122,36 @@ class ACCELERATE_API GradientReducer {
   };
   [[nodiscard]] NoSync no_sync();
 
+  /// Arms the reduction although the last forwards were under no_sync(): the
+  /// next backward reduces what it adds together with what has accumulated.
+  /// Does nothing when armed or inactive. Collective when buckets are rebuilt.
+  /// @throws ConfigError with static_graph, whose backwards belong to forwards
+  /// Source: accelerate Accelerator.trigger_sync_in_backward
+  void arm_next_backward();
+
+  /// Lets `hook` exchange the gradients: it gets every bucket and answers with
+  /// what the bucket becomes, the mean over the ranks as a rule. Does nothing
+  /// in a world of one, where nothing is exchanged. Not collective, but all
+  /// ranks register the same one.
+  /// @throws ConfigError for a null hook, when there is one already (also from
+  ///   the options), and after the first backward
+  /// Source: torch DistributedDataParallel.register_comm_hook
+  void register_comm_hook(std::unique_ptr<c10d::CommHookInterface> hook);
+
+  /// Collective: the sum of `count` over the ranks. Ranks whose data has run
+  /// out (see JoinedModels) take part with 0.
+  [[nodiscard]] double sum_over_ranks(double count);
+
+  /// True while a no_sync() guard lives.
+  [[nodiscard]] bool is_local() const;
+
   /// True when the next backward of a loss over this model reduces.
   [[nodiscard]] bool is_armed() const;
   /// False in a world of one and for a model without trainable parameters.
   [[nodiscard]] bool is_active() const;
 
  private:
+  friend class JoinedModels;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -107,7 +107,8 @@ void check_same_model(const ProcessGroup& group, const ModelTensors& model) {
 void broadcast_values(
     const ProcessGroup& group,
     std::string_view where,
-    const std::vector<NamedTensor>& tensors) {
+    const std::vector<NamedTensor>& tensors,
+    int from_rank) {
   const at::NoGradGuard no_grad;
   if (group.impl().compares_exchanges()) {
     std::vector<std::string> lines;
@@ -124,7 +125,7 @@ void broadcast_values(
   }
   for (const auto& [device, values] : by_device) {
     run_transfer(group, where, [&](Transport& transport) {
-      transport.broadcast_coalesced(values, /*from_rank=*/0);
+      transport.broadcast_coalesced(values, from_rank);
     });
   }
 }

@@ -18,10 +18,11 @@ struct ModelTensors {
 /// @throws CommError on every rank; names the first difference from rank 0
 void check_same_model(const ProcessGroup& group, const ModelTensors& model);
 
-/// Collective. Sends rank 0's values to all, in place.
+/// Collective. Sends the values of `from_rank` to all, in place.
 void broadcast_values(
     const ProcessGroup& group,
     std::string_view where,
-    const std::vector<NamedTensor>& tensors);
+    const std::vector<NamedTensor>& tensors,
+    int from_rank = 0);
 
 } // namespace accelerate::comm

@@ -2,6 +2,7 @@
 // follows, for code of c10d that takes a group (its Reducer).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 

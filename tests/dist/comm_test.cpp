@@ -121,6 +121,12 @@ TEST(Faults, ARankKilledWhileRank0ReadsEndsTheOthers) {
       "comm.broadcast_bytes");
 }
 
+TEST(Faults, ARankKilledInAJoinEndsThoseThatTrainAndThoseThatWait) {
+  expect_survivors_fail(
+      {.world_size = 3, .case_name = "fault/kill_in_join"},
+      "comm.join_uneven_inputs");
+}
+
 TEST(Faults, AMissingRankIsNamed) {
   const auto results = run_job(
       {.world_size = 3,

@@ -26,6 +26,7 @@ inline constexpr int kConfigError = 43;
 RankCases collective_cases();
 RankCases reducer_cases();
 RankCases reducer_guard_cases();
+RankCases join_cases();
 RankCases fault_cases();
 RankCases loader_cases();
 RankCases watch_cases();

@@ -40,6 +40,7 @@ RankCases all_cases() {
   RankCases cases = collective_cases();
   cases.merge(reducer_cases());
   cases.merge(reducer_guard_cases());
+  cases.merge(join_cases());
   cases.merge(fault_cases());
   cases.merge(loader_cases());
   cases.merge(watch_cases());

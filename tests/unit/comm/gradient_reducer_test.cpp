@@ -31,6 +31,29 @@ TEST(GradientReducer, AWorldOfOneNeedsNone) {
   EXPECT_EQ(weight.grad().sum().item<float>(), 2);
 }
 
+TEST(GradientReducer, RefusesCompressionThatCannotBe) {
+  using Options = DistributedDataParallelOptions;
+  const PowerSgdOptions early{.start_power_sgd_iter = 1};
+  PowerSgdOptions without_memory = early;
+  without_memory.use_error_feedback = without_memory.warm_start = false;
+  const std::vector<Options> wrong{
+      {.comm_wrapper = CommHook::kFp16},
+      {.comm_hook = CommHook::kBf16, .comm_wrapper = CommHook::kFp16},
+      {.comm_hook = CommHook::kPowerSgd, .comm_wrapper = CommHook::kPowerSgd},
+      {.comm_hook = CommHook::kPowerSgd, .power_sgd = early},
+      {.comm_hook = CommHook::kBatchedPowerSgd,
+       .power_sgd = {.matrix_approximation_rank = 0}},
+      {.comm_hook = CommHook::kPowerSgd,
+       .power_sgd = {.orthogonalization_epsilon = -1}}};
+  for (const Options& options : wrong) {
+    EXPECT_THROW(options.validate(), ConfigError);
+  }
+  Options({.comm_hook = CommHook::kPowerSgd,
+           .comm_wrapper = CommHook::kBf16,
+           .power_sgd = without_memory})
+      .validate();
+}
+
 TEST(GradientReducer, NoSyncGuardsCanBeMoved) {
   GradientReducer reducer(ProcessGroup(), {}, {});
   auto first = reducer.no_sync();
