@@ -100,6 +100,7 @@ struct Accelerator::Impl {
       scaler = std::make_shared<GradScaler>(*group, given.grad_scaler);
       guards->add(scaler);
     }
+    gradients->set_exact_last_window(given.exact_last_window);
     set_debug_mode(*group, resolve_debug_mode(given));
     add_checks(given);
   }
@@ -292,6 +293,19 @@ ProgressBar Accelerator::progress(ProgressOptions options) const {
 void Accelerator::end_training() {
   barrier(*impl_->group);
   impl_->group->shutdown();
+}
+
+step::UnevenInputs Accelerator::join(
+    std::vector<std::shared_ptr<ModelCore>> models,
+    const JoinOptions& options) {
+  if (options.even_batches.value_or(impl_->options.dataloader.even_batches)) {
+    models.clear();
+  }
+  return step::UnevenInputs(
+      *impl_->group,
+      std::move(models),
+      impl_->registry.loaders(),
+      options.even_batches);
 }
 
 prepare::Registry& Accelerator::registry() {

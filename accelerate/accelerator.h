@@ -32,6 +32,8 @@
 #include "accelerate/step/executable_batch_size.h"
 #include "accelerate/step/gather_for_metrics.h"
 #include "accelerate/step/gradient_guard.h"
+#include "accelerate/step/local_sgd.h"
+#include "accelerate/step/uneven_inputs.h"
 
 namespace accelerate {
 
@@ -45,6 +47,9 @@ struct AcceleratorOptions {
   /// Micro-batches whose gradients are added before the optimiser steps, see
   /// accumulate(). Unset: ACCELERATE_GRADIENT_ACCUMULATION_STEPS, else 1.
   std::optional<int> gradient_accumulation_steps = std::nullopt;
+  /// When a loader's end cuts an accumulation short, divide by the number of
+  /// micro-batches that are in it and not by gradient_accumulation_steps.
+  bool exact_last_window = true;
   /// Stay on the CPU although there is a GPU (also ACCELERATE_USE_CPU).
   bool cpu = false;
   /// Default of prepare(): move models and batches to the device.
@@ -155,7 +160,8 @@ class ACCELERATE_API Accelerator {
   template <typename... Modules>
   [[nodiscard]] step::Accumulate accumulate(
       const PreparedModel<Modules>&... models) {
-    return step::Accumulate(gradient_state(), {models.core()...});
+    return step::Accumulate(
+        gradient_state(), {models.core()...}, registry().models());
   }
 
   /// While the guard lives, operations compute in the precision of the job, as
@@ -172,8 +178,9 @@ class ACCELERATE_API Accelerator {
   [[nodiscard]] AutocastGuard autocast(const AutocastOptions& options) const;
 
   /// Gradients of a scalar loss, divided by the steps of accumulation, into the
-  /// parameters, averaged over ranks; in fp16 multiplied with the scale of
-  /// scaler(), until they are unscaled.
+  /// parameters, averaged over ranks (with `.num_items` over the items of all
+  /// ranks and micro-batches); in fp16 multiplied with the scale of scaler(),
+  /// until they are unscaled.
   /// Collective: when a model in the graph was armed by its forward.
   /// @throws ConfigError for a loss that has no gradient; CommError when the
   ///   exchange fails.
@@ -220,6 +227,38 @@ class ACCELERATE_API Accelerator {
   [[nodiscard]] GradientReducer::NoSync no_sync(
       const PreparedModel<Module>& model) const {
     return model.core()->reducer().no_sync();
+  }
+
+  /// Lets the next backward() exchange the gradients of `model` although its
+  /// forwards were under no_sync(), together with what has added up since.
+  /// Collective the first time.
+  template <typename Module>
+  void trigger_sync_in_backward(const PreparedModel<Module>& model) const {
+    model.core()->reducer().arm_next_backward();
+  }
+
+  /// While the guard lives, ranks may train for unequal numbers of batches:
+  ///
+  ///     auto join =
+  ///         accelerator.join_uneven_inputs({.even_batches = false}, model);
+  ///     for (const Batch& batch : train) { … }
+  ///     join.finish(); // waits for ranks with more batches
+  ///
+  /// Needs even_batches off, here or in the options; otherwise ranks have
+  /// equally many and nothing is joined. See JoinedModels for what happens.
+  template <typename... Modules>
+  [[nodiscard]] step::UnevenInputs join_uneven_inputs(
+      const JoinOptions& options,
+      const PreparedModel<Modules>&... models) {
+    return join({models.core()...}, options);
+  }
+
+  /// Local SGD around `model`, see LocalSgd.
+  template <typename Module>
+  [[nodiscard]] LocalSgd local_sgd(
+      const PreparedModel<Module>& model,
+      const LocalSgdOptions& options) const {
+    return LocalSgd(process_group(), model.core(), options);
   }
 
   // --- collectives; all ranks call them, in the same order
@@ -362,6 +401,9 @@ class ACCELERATE_API Accelerator {
   double unscale(const std::vector<const GatedOptimizer*>& optimizers);
   double unscale_all();
   [[nodiscard]] prepare::Registry& registry();
+  [[nodiscard]] step::UnevenInputs join(
+      std::vector<std::shared_ptr<ModelCore>> models,
+      const JoinOptions& options);
   [[nodiscard]] bool default_placement() const;
 
   struct Impl;

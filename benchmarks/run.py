@@ -259,6 +259,14 @@ def step(programs, args):
     )
 
 
+def accumulate(programs, args):
+    return Benchmark(
+        "two batches of a tiny MLP added up and clipped, for each batch",
+        [Metric(f"accumulate_{name}_us", "us", False) for name in ("bare", "wrapped", "overhead")],
+        [Side("ours", lambda: last_json(run([programs.ours("step_bench")])))],
+    )
+
+
 def launch(programs, args):
     accelerate = pathlib.Path(programs.python).parent / "accelerate"
     empty = programs.reference("empty_program.py")[1]
@@ -392,7 +400,7 @@ def python_start(programs, args):
 BENCHMARKS = {
     f.__name__: f
     for f in (
-        launch, all_reduce, step, loader, loader_modes, tokenizer, finetune, finetune_bf16, precisions, scaling,
+        launch, all_reduce, step, accumulate, loader, loader_modes, tokenizer, finetune, finetune_bf16, precisions, scaling,
         python_step, python_ranks, python_import, python_start,
     )
 }

@@ -5,12 +5,15 @@
 //
 // The two loops take turns within the process, a round of one after a round of
 // the other, and have the same libtorch modules and the same optimiser, so
-// that their difference is what the handles cost. Beside it the cost of the
-// guard around a forward in low precision. Prints one line of JSON.
+// that their difference is what the handles cost. A second pair of loops adds
+// the gradients of two batches and clips them, by hand and with accumulate()
+// and clip_grad_norm(). Beside it the cost of the guard around a forward in low
+// precision. Prints one line of JSON.
 // Twin: benchmarks/reference/step.py
 #include <algorithm>
 #include <ctime>
 #include <iostream>
+#include <string>
 #include <vector>
 
 #include <ATen/ops/mse_loss.h>
@@ -18,6 +21,7 @@
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
+#include <torch/nn/utils/clip_grad.h>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -64,43 +68,23 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
+struct Setup {
   int steps = 100;
   int rounds = 201;
-  CLI::App app("Cost of the wrapper in a step of a tiny MLP");
-  app.add_option("--steps", steps)->check(CLI::PositiveNumber);
-  app.add_option("--rounds", rounds)->check(CLI::PositiveNumber);
-  CLI11_PARSE(app, argc, argv);
+};
 
-  accelerate::Accelerator accelerator;
-  const at::Tensor x = at::randn({8, 64});
-  const at::Tensor y = at::randn({8, 64});
-
-  auto bare_net = make_mlp();
-  AdamW bare_optimizer(bare_net->parameters(), {.lr = kLearningRate});
-  const auto bare = [&] {
-    const at::Tensor loss = at::mse_loss(bare_net->forward(x), y);
-    loss.backward();
-    bare_optimizer.step();
-    bare_optimizer.zero_grad();
-  };
-
-  auto net = make_mlp();
-  auto [model, optimizer] =
-      accelerator.prepare(net, AdamW(net->parameters(), {.lr = kLearningRate}));
-  const auto wrapped = [&, &prepared = model, &engine = optimizer] {
-    const at::Tensor loss = at::mse_loss(prepared(x), y);
-    accelerator.backward(loss);
-    engine.step();
-    engine.zero_grad();
-  };
-
+/// Medians over the rounds, with names that begin with `prefix`.
+template <typename Bare, typename Wrapped>
+nlohmann::json compare(
+    const Setup& setup,
+    const std::string& prefix,
+    Bare bare,
+    Wrapped wrapped) {
+  const int steps = setup.steps;
   measure(steps, bare);
   measure(steps, wrapped);
   std::vector<double> bare_times, wrapped_times, differences;
-  for (int round = 0; round < rounds; ++round) {
+  for (int round = 0; round < setup.rounds; ++round) {
     // Who goes first alternates, so that a drift of the clock cancels.
     const bool bare_first = round % 2 == 0;
     const double first =
@@ -111,14 +95,82 @@ int main(int argc, char** argv) {
     wrapped_times.push_back(bare_first ? second : first);
     differences.push_back(wrapped_times.back() - bare_times.back());
   }
-  const double guard_us = measure(100000, [] {
+  return {
+      {prefix + "bare_us", median(bare_times)},
+      {prefix + "wrapped_us", median(wrapped_times)},
+      {prefix + "overhead_us", median(differences)}};
+}
+
+nlohmann::json plain_steps(const Setup& setup) {
+  accelerate::Accelerator accelerator;
+  const at::Tensor x = at::randn({8, 64});
+  const at::Tensor y = at::randn({8, 64});
+  auto bare_net = make_mlp();
+  AdamW bare_optimizer(bare_net->parameters(), {.lr = kLearningRate});
+  const auto bare = [&] {
+    const at::Tensor loss = at::mse_loss(bare_net->forward(x), y);
+    loss.backward();
+    bare_optimizer.step();
+    bare_optimizer.zero_grad();
+  };
+  auto net = make_mlp();
+  auto [model, optimizer] =
+      accelerator.prepare(net, AdamW(net->parameters(), {.lr = kLearningRate}));
+  const auto wrapped = [&, &prepared = model, &engine = optimizer] {
+    const at::Tensor loss = at::mse_loss(prepared(x), y);
+    accelerator.backward(loss);
+    engine.step();
+    engine.zero_grad();
+  };
+  return compare(setup, "", bare, wrapped);
+}
+
+/// One call is one of two batches whose gradients add up.
+nlohmann::json accumulated_steps(const Setup& setup) {
+  accelerate::Accelerator accelerator({.gradient_accumulation_steps = 2});
+  const at::Tensor x = at::randn({8, 64});
+  const at::Tensor y = at::randn({8, 64});
+  auto bare_net = make_mlp();
+  const auto bare_parameters = bare_net->parameters();
+  AdamW bare_optimizer(bare_parameters, {.lr = kLearningRate});
+  int batch = 0;
+  const auto bare = [&] {
+    (at::mse_loss(bare_net->forward(x), y) / 2).backward();
+    if (++batch % 2 == 0) {
+      torch::nn::utils::clip_grad_norm_(bare_parameters, 1);
+      bare_optimizer.step();
+      bare_optimizer.zero_grad();
+    }
+  };
+  auto net = make_mlp();
+  const auto parameters = net->parameters();
+  auto [model, optimizer] =
+      accelerator.prepare(net, AdamW(parameters, {.lr = kLearningRate}));
+  const auto wrapped = [&, &prepared = model, &engine = optimizer] {
+    const auto micro_batch = accelerator.accumulate(prepared);
+    accelerator.backward(at::mse_loss(prepared(x), y));
+    if (accelerator.sync_gradients()) {
+      accelerator.clip_grad_norm(parameters, {.max_norm = 1});
+    }
+    engine.step();
+    engine.zero_grad();
+  };
+  return compare(setup, "accumulate_", bare, wrapped);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  Setup setup;
+  CLI::App app("Cost of the wrapper in a step of a tiny MLP");
+  app.add_option("--steps", setup.steps)->check(CLI::PositiveNumber);
+  app.add_option("--rounds", setup.rounds)->check(CLI::PositiveNumber);
+  CLI11_PARSE(app, argc, argv);
+  nlohmann::json result = plain_steps(setup);
+  result.update(accumulated_steps(setup));
+  result["autocast_guard_us"] = measure(100000, [] {
     const accelerate::AutocastGuard guard(accelerate::Autocast{});
   });
-  const nlohmann::json result = {
-      {"bare_us", median(bare_times)},
-      {"wrapped_us", median(wrapped_times)},
-      {"overhead_us", median(differences)},
-      {"autocast_guard_us", guard_us}};
   std::cout << result.dump() << '\n';
   return 0;
 }

@@ -141,6 +141,14 @@ bool DataLoader::is_sharded() const {
   return settings_->is_sharded;
 }
 
+bool DataLoader::even_batches() const {
+  return settings_->shard.even_batches;
+}
+
+void DataLoader::set_even_batches(bool even_batches) {
+  settings_->shard.even_batches = even_batches;
+}
+
 DataLoader::Iterator DataLoader::begin() const {
   auto pass = std::make_shared<data::LoaderPass>(settings_);
   pass->start(pass);

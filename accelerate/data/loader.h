@@ -184,6 +184,10 @@ class ACCELERATE_API DataLoader {
   ///   split_batches meets a batch sampler.
   [[nodiscard]] DataLoader shard(const ShardOptions& options) const;
   [[nodiscard]] bool is_sharded() const;
+  /// Of a share: whether ranks get equally many batches; copies share it.
+  [[nodiscard]] bool even_batches() const;
+  /// From the next pass on. All ranks set the same.
+  void set_even_batches(bool even_batches);
 
   /// Starts a pass. One loader may be iterated several times at once, except of
   /// a stream.

@@ -24,6 +24,7 @@ void LoaderPass::start(const std::shared_ptr<LoaderPass>& self) {
 }
 
 void LoaderPass::advance() {
+  ++batch_index_;
   if (!is_done_) {
     fetch();
   }

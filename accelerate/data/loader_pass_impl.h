@@ -33,6 +33,9 @@ class LoaderPass final : public ActiveLoader {
   [[nodiscard]] std::int64_t valid_samples() const override {
     return current_.num_real;
   }
+  [[nodiscard]] std::int64_t batch_index() const override {
+    return batch_index_;
+  }
 
  private:
   void fetch();
@@ -44,6 +47,7 @@ class LoaderPass final : public ActiveLoader {
   Place begin_;
   RankBatch current_;
   std::int64_t remainder_ = -1;
+  std::int64_t batch_index_ = 0;
   bool is_done_ = false;
   // Last: its threads use what the settings hold.
   std::unique_ptr<RoundSource> rounds_;

@@ -13,6 +13,7 @@
 #include "accelerate/comm/process_group.h"
 #include "accelerate/nested/named_tensor.h"
 #include "accelerate/precision/autocast.h"
+#include "accelerate/state/gradient_state.h"
 
 namespace torch::nn {
 class Module;
@@ -36,6 +37,15 @@ tensors_of_module(const torch::nn::Module& module);
 ACCELERATE_API void move_to_device(
     const ModelTensors& tensors,
     c10::Device device);
+
+/// The average over items that a model's gradients are on the way to, see
+/// step::ItemAverage.
+struct ItemWindow {
+  /// Items of this rank whose gradients are in the sum.
+  double num_items = 0;
+  /// What the sum over items was multiplied by; 0 when no sum has begun.
+  double scale = 0;
+};
 
 /// Surrounds each forward of one model. In a world of one, and for a model
 /// without trainable parameters, its reducer is inactive and does nothing.
@@ -78,6 +88,13 @@ class ACCELERATE_API ModelCore {
   [[nodiscard]] GradientReducer& reducer() {
     return reducer_;
   }
+  /// Of the micro-batches that name this model first.
+  [[nodiscard]] AccumulationWindow& accumulation() {
+    return accumulation_;
+  }
+  [[nodiscard]] ItemWindow& items() {
+    return items_;
+  }
   [[nodiscard]] const ModelTensors& tensors() const {
     return tensors_;
   }
@@ -90,6 +107,8 @@ class ACCELERATE_API ModelCore {
   GradientReducer reducer_;
   std::optional<Autocast> autocast_;
   bool needs_outputs_;
+  AccumulationWindow accumulation_;
+  ItemWindow items_;
 };
 
 } // namespace accelerate

@@ -126,7 +126,7 @@ DataLoader Registry::adopt_loader(
   }
   const DataLoaderConfiguration& sharing = options_.loaders;
   const bool moves = placement == Placement::kMove;
-  return loader.shard(
+  loaders_.push_back(loader.shard(
       {.rank = group_.global_rank(),
        .world_size = group_.world_size(),
        .even_batches = sharing.even_batches,
@@ -139,12 +139,14 @@ DataLoader Registry::adopt_loader(
        .rng_types = sharing.rng_types,
        .seed = sharing.data_seed ? *sharing.data_seed
                                  : seed_of_rank_0(group_, loader.seed()),
-       .gradient_state = options_.gradient_state});
+       .gradient_state = options_.gradient_state}));
+  return loaders_.back();
 }
 
 void Registry::clear() {
   models_.clear();
   optimizers_.clear();
+  loaders_.clear();
 }
 
 } // namespace accelerate::prepare

@@ -99,6 +99,11 @@ class ACCELERATE_API Registry {
     return optimizers_;
   }
 
+  /// Shares of loaders, in the order of their adoption.
+  [[nodiscard]] std::span<const DataLoader> loaders() const {
+    return loaders_;
+  }
+
   /// Forgets everything; handles stay valid.
   void clear();
 
@@ -107,6 +112,7 @@ class ACCELERATE_API Registry {
   RegistryOptions options_;
   std::vector<std::shared_ptr<ModelCore>> models_;
   std::vector<std::shared_ptr<GatedOptimizer>> optimizers_;
+  std::vector<DataLoader> loaders_;
 };
 
 } // namespace accelerate::prepare

@@ -9,6 +9,10 @@ namespace accelerate {
 
 ActiveLoader::~ActiveLoader() = default;
 
+std::int64_t ActiveLoader::batch_index() const {
+  return -1;
+}
+
 void GradientState::set_num_steps(int num_steps) {
   ACCELERATE_CHECK(
       num_steps >= 1,
@@ -33,6 +37,18 @@ void GradientState::remove_loader(const ActiveLoader* loader) {
     const auto alive = entry.lock();
     return alive == nullptr || alive.get() == loader;
   });
+}
+
+std::vector<std::shared_ptr<const ActiveLoader>> GradientState::active_loaders()
+    const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::shared_ptr<const ActiveLoader>> alive;
+  for (const auto& entry : loaders_) {
+    if (auto loader = entry.lock()) {
+      alive.push_back(std::move(loader));
+    }
+  }
+  return alive;
 }
 
 std::shared_ptr<const ActiveLoader> GradientState::active_loader() const {

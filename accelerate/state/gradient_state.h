@@ -26,6 +26,23 @@ class ACCELERATE_API ActiveLoader {
   /// Samples of the current batch on this rank that are not repetitions added
   /// to make batches even; -1 when unknown.
   [[nodiscard]] virtual std::int64_t valid_samples() const = 0;
+  /// The number of the current batch in this pass, from 0; -1 when unknown.
+  [[nodiscard]] virtual std::int64_t batch_index() const;
+};
+
+/// The sum of gradients that one model is in the middle of, see
+/// step::begin_accumulation().
+struct AccumulationWindow {
+  /// Micro-batches since the count last started anew.
+  std::int64_t step = 0;
+  /// Micro-batches in the sum so far; 0 after a step of the optimiser.
+  std::int64_t length = 0;
+  /// Which batch of which loader the last micro-batch was of.
+  std::weak_ptr<const ActiveLoader> loader = {};
+  std::int64_t batch = -1;
+  /// Micro-batches of that batch so far, and of the batch before it.
+  std::int64_t parts = 0;
+  std::int64_t parts_before = 0;
 };
 
 /// State of the current training step. One object is shared by everything that
@@ -75,12 +92,41 @@ class ACCELERATE_API GradientState {
     sync_each_batch_ = sync;
   }
 
+  /// Whether a sum that a loader's end cut short is divided by the number of
+  /// micro-batches that are in it, and not by num_steps().
+  [[nodiscard]] bool exact_last_window() const {
+    return exact_last_window_;
+  }
+  void set_exact_last_window(bool exact) {
+    exact_last_window_ = exact;
+  }
+
+  /// What the losses of the current micro-batch are divided by: num_steps(), or
+  /// the length of a shorter last sum.
+  [[nodiscard]] std::int64_t loss_divisor() const {
+    const std::int64_t length = short_window_;
+    return length > 0 ? length : num_steps_.load();
+  }
+  /// @param length of the current sum when it is shorter than num_steps(), else
+  ///   0
+  void set_short_window(std::int64_t length) {
+    short_window_ = length;
+  }
+
+  /// The sum of micro-batches that name no model. Thread-safety: none.
+  [[nodiscard]] AccumulationWindow& window() {
+    return window_;
+  }
+
   /// Makes `loader` the active one until it is removed or destroyed. Loaders
   /// nest: the one added last is active. Adding it again moves it to the top.
   void push_loader(const std::shared_ptr<const ActiveLoader>& loader);
   /// Removes `loader` wherever it is; does nothing when it is not there.
   void remove_loader(const ActiveLoader* loader);
 
+  /// All loaders being iterated, innermost last.
+  [[nodiscard]] std::vector<std::shared_ptr<const ActiveLoader>>
+  active_loaders() const;
   /// The innermost loader being iterated, or null.
   [[nodiscard]] std::shared_ptr<const ActiveLoader> active_loader() const;
   /// Of the active loader; false outside a loader.
@@ -96,6 +142,9 @@ class ACCELERATE_API GradientState {
   std::atomic<std::int64_t> step_ = 0;
   std::atomic<bool> sync_with_dataloader_ = true;
   std::atomic<bool> sync_each_batch_ = false;
+  std::atomic<bool> exact_last_window_ = false;
+  std::atomic<std::int64_t> short_window_ = 0;
+  AccumulationWindow window_;
   mutable std::mutex mutex_; // of the loaders
   // Innermost last. A loader that died without being removed is skipped.
   std::vector<std::weak_ptr<const ActiveLoader>> loaders_;

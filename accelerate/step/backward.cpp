@@ -3,6 +3,7 @@
 
 #include "accelerate/comm/comm_failure.h"
 #include "accelerate/error.h"
+#include "accelerate/step/item_average.h"
 
 #include <ATen/TensorOperators.h>
 
@@ -70,6 +71,50 @@ void run_autograd(const at::Tensor& loss, const BackwardOptions& options) {
   }
 }
 
+void run_everywhere(
+    const ProcessGroup& group,
+    const at::Tensor& share,
+    const BackwardOptions& options) {
+  if (group.world_size() == 1) {
+    run_autograd(share, options);
+    return;
+  }
+  with_comm_errors(group, kWhere, [&] { run_autograd(share, options); });
+}
+
+at::Tensor scaled(const at::Tensor& share, GradScaler* scaler) {
+  return scaler == nullptr ? share : scaler->scale(share);
+}
+
+void ready(
+    std::span<const std::shared_ptr<ModelCore>> models,
+    const at::Tensor& share) {
+  for (const std::shared_ptr<ModelCore>& model : models) {
+    model->reducer().before_backward(share);
+  }
+}
+
+/// The backward of a loss with a number of items.
+void average_over_items(
+    const ProcessGroup& group,
+    const GradientState& state,
+    const at::Tensor& loss,
+    std::span<const std::shared_ptr<ModelCore>> models,
+    const BackwardOptions& options,
+    GradScaler* scaler) {
+  ACCELERATE_CHECK(
+      !options.gradient.defined() && options.inputs.empty() &&
+          !options.create_graph,
+      ConfigError,
+      kWhere,
+      "num_items goes with a loss of one value and gradients of all "
+      "parameters; leave out 'gradient', 'inputs' and 'create_graph'");
+  ItemAverage average(group, state, loss, models, *options.num_items);
+  ready(models, average.loss());
+  const double weight = average.weight();
+  run_everywhere(group, scaled(average.loss() * weight, scaler), options);
+}
+
 } // namespace
 
 void backward(
@@ -80,18 +125,14 @@ void backward(
     const BackwardOptions& options,
     GradScaler* scaler) {
   check_loss(loss, options.gradient);
-  at::Tensor share = state.num_steps() == 1 ? loss : loss / state.num_steps();
-  if (scaler != nullptr) {
-    share = scaler->scale(share);
-  }
-  for (const std::shared_ptr<ModelCore>& model : models) {
-    model->reducer().before_backward(share);
-  }
-  if (group.world_size() == 1) {
-    run_autograd(share, options);
+  if (options.num_items) {
+    average_over_items(group, state, loss, models, options, scaler);
     return;
   }
-  with_comm_errors(group, kWhere, [&] { run_autograd(share, options); });
+  const std::int64_t divisor = state.loss_divisor();
+  const at::Tensor share = scaled(divisor == 1 ? loss : loss / divisor, scaler);
+  ready(models, share);
+  run_everywhere(group, share, options);
 }
 
 } // namespace accelerate::step

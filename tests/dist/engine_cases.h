@@ -16,6 +16,8 @@ using EngineCases = std::map<std::string, std::function<void()>>;
 
 /// Loaders and metrics through the Accelerator.
 EngineCases engine_data_cases();
+/// Windows of accumulation, items, ranks with unequal data, local steps.
+EngineCases engine_step_cases();
 
 inline void expect(bool condition, const std::string& what) {
   if (!condition) {

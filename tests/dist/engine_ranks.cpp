@@ -318,6 +318,7 @@ int main(int argc, char** argv) {
       {"foreign_optimiser", optimiser_of_another_model},
   };
   cases.merge(accelerate::test::engine_data_cases());
+  cases.merge(accelerate::test::engine_step_cases());
   const auto found = cases.find(argc == 2 ? argv[1] : "");
   if (found == cases.end()) {
     return 64;

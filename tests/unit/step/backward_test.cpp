@@ -1,6 +1,8 @@
 // tests/unit/step/backward_test.cpp
 #include "accelerate/step/backward.h"
 
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -110,6 +112,65 @@ TEST(Backward, ExplainsALossOfIntegers) {
 
 TEST(Backward, ExplainsALossThatNoParameterReaches) {
   EXPECT_THAT(refusal(at::ones({})), HasSubstr("not connected"));
+}
+
+/// Some leaves as a prepared model of one process.
+std::shared_ptr<ModelCore> core_of(const at::Tensor& parameter) {
+  return std::make_shared<ModelCore>(
+      ModelTensors{{{"p", parameter}}, {}},
+      ProcessGroup(),
+      DistributedDataParallelOptions());
+}
+
+TEST(BackwardOfItems, AveragesOverTheItemsOfAllMicroBatches) {
+  const at::Tensor x = leaf(0), y = leaf(0);
+  const std::vector models{core_of(x), core_of(y)};
+  GradientState state;
+  state.set_num_steps(3);
+  for (int round = 0; round < 2; ++round) {
+    x.mutable_grad() = y.mutable_grad() = at::Tensor();
+    double sum = 0;
+    for (const int items : {1, 4, 2}) {
+      state.set_sync_gradients(items == 2);
+      backward(
+          ProcessGroup(),
+          state,
+          (x * (10 * items)).sum(),
+          models,
+          {.num_items = items});
+      sum += items * 10 * items;
+    }
+    EXPECT_TRUE(at::allclose(x.grad(), at::full({3}, sum / 7)));
+    EXPECT_FALSE(y.grad().defined()) << "a model that is not in the loss";
+  }
+}
+
+TEST(BackwardOfItems, WithoutItemsAddsNothingWhateverTheLoss) {
+  const at::Tensor x = leaf(2);
+  const std::vector models{core_of(x)};
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  GradientState state;
+  backward(ProcessGroup(), state, (x * nan).sum(), models, {.num_items = 0});
+  EXPECT_TRUE(at::equal(x.grad(), at::zeros({3})));
+  backward(ProcessGroup(), state, (x * 6).mean(), models, {.num_items = 5});
+  EXPECT_TRUE(at::allclose(x.grad(), at::full({3}, 2.0)));
+}
+
+TEST(BackwardOfItems, RefusesWhatItCannotAverage) {
+  const at::Tensor x = leaf(2);
+  EXPECT_THAT(
+      refusal(x.sum(), {.num_items = 1}), HasSubstr("none of the 0 prepared"));
+  EXPECT_THAT(
+      refusal(x.sum(), {.create_graph = true, .num_items = 1}),
+      HasSubstr("'create_graph'"));
+  EXPECT_THROW(
+      backward(
+          ProcessGroup(),
+          GradientState(),
+          x.sum(),
+          std::vector{core_of(x)},
+          {.num_items = -1}),
+      ConfigError);
 }
 
 } // namespace
