@@ -69,6 +69,7 @@ _MODULES = {
     "errors",
     "hooks",
     "launchers",
+    "local_sgd",
     "logging",
     "model",
     "optimizer",

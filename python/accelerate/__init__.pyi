@@ -6,6 +6,7 @@ from . import data_loader as data_loader
 from . import errors as errors
 from . import hooks as hooks
 from . import launchers as launchers
+from . import local_sgd as local_sgd
 from . import logging as logging
 from . import model as model
 from . import optimizer as optimizer

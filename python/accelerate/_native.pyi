@@ -8,7 +8,7 @@ import datetime
 import torch
 import torch.distributed.distributed_c10d
 import typing
-__all__: list[str] = ['Accumulate', 'ActiveLoader', 'Autocast', 'AutocastContext', 'BatchShard', 'BatchSizeSearch', 'CheckpointError', 'CommError', 'ConfigError', 'DistributedDataParallelOptions', 'DistributedOperationException', 'GradScaler', 'GradientGuard', 'GradientState', 'InternalError', 'LoaderPosition', 'ModelCore', 'Models', 'NoSync', 'ParameterCheck', 'ProcessGroup', 'ProcessState', 'Reduction', 'RoundShard', 'StepGate', 'StepGuard', 'StepGuards', 'Trigger', 'backward', 'barrier', 'broadcast', 'broadcast_bytes', 'check_precision', 'clip_grad_norm', 'clip_grad_value', 'gather', 'gather_bytes', 'gather_valid_rows', 'initialize_process_state', 'open_store', 'pad_across_processes', 'peak_memory', 'reduce', 'reset_peak_memory', 'reset_process_state', 'resolve_precision', 'run_in_order', 'schedule_steps', 'share_of', 'torch_version', 'valid_rows']
+__all__: list[str] = ['Accumulate', 'ActiveLoader', 'Autocast', 'AutocastContext', 'BatchShard', 'BatchSizeSearch', 'CheckpointError', 'CommError', 'CommHook', 'ConfigError', 'DistributedDataParallelOptions', 'DistributedOperationException', 'GradScaler', 'GradientGuard', 'GradientState', 'InternalError', 'Join', 'LoaderPosition', 'LocalSGD', 'ModelCore', 'Models', 'NoSync', 'ParameterCheck', 'PowerSgdOptions', 'ProcessGroup', 'ProcessState', 'Reduction', 'RoundShard', 'StepGate', 'StepGuard', 'StepGuards', 'Trigger', 'backward', 'barrier', 'broadcast', 'broadcast_bytes', 'check_precision', 'clip_grad_norm', 'clip_grad_value', 'gather', 'gather_bytes', 'gather_valid_rows', 'initialize_process_state', 'open_store', 'pad_across_processes', 'peak_memory', 'reduce', 'reset_peak_memory', 'reset_process_state', 'resolve_precision', 'run_in_order', 'schedule_steps', 'share_of', 'torch_version', 'valid_rows']
 class ConfigError(ValueError):
     """
     What the caller asked for cannot be done, and the caller can fix it.
@@ -86,12 +86,28 @@ class LoaderPosition(ActiveLoader):
         Before the first batch.
         """
     @property
+    def batch_index(self) -> int:
+        """
+        Number of the batch that was handed out last, from 0; -1 when unknown.
+        """
+    @batch_index.setter
+    def batch_index(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
     def end_of_dataloader(self) -> bool:
         """
         Whether the last batch was handed out.
         """
     @end_of_dataloader.setter
     def end_of_dataloader(self, arg0: bool) -> None:
+        ...
+    @property
+    def loader(self) -> typing.Any:
+        """
+        A weak reference to the loader, or None.
+        """
+    @loader.setter
+    def loader(self, arg0: typing.Any) -> None:
         ...
     @property
     def remainder(self) -> int:
@@ -126,14 +142,32 @@ class GradientState:
         Removes `loader`, wherever it is.
         """
     @property
+    def active_loaders(self) -> list[ActiveLoader]:
+        """
+        The loaders that are being iterated, innermost last.
+        """
+    @property
     def end_of_dataloader(self) -> bool:
         """
         Of the innermost loader; False outside of one.
         """
     @property
+    def exact_last_window(self) -> bool:
+        """
+        Whether a sum that a loader's end cut short is divided by its own length.
+        """
+    @exact_last_window.setter
+    def exact_last_window(self, arg1: bool) -> None:
+        ...
+    @property
     def in_dataloader(self) -> bool:
         """
         Whether a loader is being iterated.
+        """
+    @property
+    def loss_divisor(self) -> int:
+        """
+        What losses of the current batch are divided by.
         """
     @property
     def num_steps(self) -> int:
@@ -288,6 +322,134 @@ class Trigger:
         """
         Raises the flag of this process.
         """
+class CommHook:
+    """
+    How gradients are compressed.
+    
+    Members:
+    
+      no
+    
+      fp16
+    
+      bf16
+    
+      power_sgd
+    
+      batched_power_sgd
+    """
+    __members__: typing.ClassVar[dict[str, CommHook]]
+    batched_power_sgd: typing.ClassVar[CommHook]
+    bf16: typing.ClassVar[CommHook]
+    fp16: typing.ClassVar[CommHook]
+    no: typing.ClassVar[CommHook]
+    power_sgd: typing.ClassVar[CommHook]
+    def __eq__(self, other: typing.Any) -> bool:
+        ...
+    def __getstate__(self) -> int:
+        ...
+    def __hash__(self) -> int:
+        ...
+    def __index__(self) -> int:
+        ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def __int__(self) -> int:
+        ...
+    def __ne__(self, other: typing.Any) -> bool:
+        ...
+    def __repr__(self) -> str:
+        ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def __str__(self) -> str:
+        ...
+    @property
+    def name(self) -> str:
+        ...
+    @property
+    def value(self) -> int:
+        ...
+class PowerSgdOptions:
+    """
+    Settings of PowerSGD.
+    """
+    def __init__(self) -> None:
+        """
+        The defaults of torch.
+        """
+    @property
+    def batch_tensors_with_same_shape(self) -> bool:
+        """
+        Work on equally large matrices at once.
+        """
+    @batch_tensors_with_same_shape.setter
+    def batch_tensors_with_same_shape(self, arg0: bool) -> None:
+        ...
+    @property
+    def compression_stats_logging_frequency(self) -> int:
+        """
+        Iterations between two lines in the log.
+        """
+    @compression_stats_logging_frequency.setter
+    def compression_stats_logging_frequency(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def matrix_approximation_rank(self) -> int:
+        """
+        Columns of the two thin matrices.
+        """
+    @matrix_approximation_rank.setter
+    def matrix_approximation_rank(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def min_compression_rate(self) -> float:
+        """
+        A matrix that would not become smaller by this factor travels as it is.
+        """
+    @min_compression_rate.setter
+    def min_compression_rate(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def orthogonalization_epsilon(self) -> float:
+        """
+        Added to the length of a column before dividing by it.
+        """
+    @orthogonalization_epsilon.setter
+    def orthogonalization_epsilon(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def random_seed(self) -> int:
+        """
+        Of the random matrices.
+        """
+    @random_seed.setter
+    def random_seed(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def start_powerSGD_iter(self) -> int:
+        """
+        Iterations of plain exchange before the first compressed one.
+        """
+    @start_powerSGD_iter.setter
+    def start_powerSGD_iter(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def use_error_feedback(self) -> bool:
+        """
+        What compression dropped is added to the next gradients.
+        """
+    @use_error_feedback.setter
+    def use_error_feedback(self, arg0: bool) -> None:
+        ...
+    @property
+    def warm_start(self) -> bool:
+        """
+        Start from the thin matrices of the last iteration.
+        """
+    @warm_start.setter
+    def warm_start(self, arg0: bool) -> None:
+        ...
 class DistributedDataParallelOptions:
     """
     How gradients are exchanged between processes.
@@ -298,7 +460,7 @@ class DistributedDataParallelOptions:
         """
     def validate(self) -> None:
         """
-        Raises ConfigError for a size that is not positive.
+        Raises ConfigError for values out of range.
         """
     @property
     def broadcast_buffers(self) -> bool:
@@ -315,6 +477,22 @@ class DistributedDataParallelOptions:
         """
     @bucket_cap_mb.setter
     def bucket_cap_mb(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def comm_hook(self) -> CommHook:
+        """
+        How gradients are compressed.
+        """
+    @comm_hook.setter
+    def comm_hook(self, arg0: CommHook) -> None:
+        ...
+    @property
+    def comm_wrapper(self) -> CommHook:
+        """
+        The smaller dtype in which PowerSGD works.
+        """
+    @comm_wrapper.setter
+    def comm_wrapper(self, arg0: CommHook) -> None:
         ...
     @property
     def find_unused_parameters(self) -> bool:
@@ -339,6 +517,14 @@ class DistributedDataParallelOptions:
         """
     @init_sync.setter
     def init_sync(self, arg0: bool) -> None:
+        ...
+    @property
+    def power_sgd(self) -> PowerSgdOptions:
+        """
+        Settings of PowerSGD.
+        """
+    @power_sgd.setter
+    def power_sgd(self, arg0: PowerSgdOptions) -> None:
         ...
     @property
     def static_graph(self) -> bool:
@@ -533,6 +719,10 @@ class ModelCore:
         """
         Readies the exchange for the backward that follows.
         """
+    def arm_next_backward(self) -> None:
+        """
+        Readies the exchange for the next backward, though forwards were under no_sync. Collective the first time.
+        """
     def before_forward(self) -> None:
         """
         Call it before each forward. Collective when there are buffers to share.
@@ -544,6 +734,10 @@ class ModelCore:
     def owns_parameter(self, tensor: torch.Tensor) -> bool:
         """
         Whether this is a parameter of the model.
+        """
+    def register_comm_hook(self, state: typing.Any, hook: typing.Any) -> None:
+        """
+        Lets `hook(state, bucket)` exchange the gradients. Not collective.
         """
     @property
     def is_active(self) -> bool:
@@ -568,8 +762,37 @@ class Accumulate:
         ...
     def __exit__(self, *args) -> None:
         ...
-    def __init__(self, state: GradientState, models: collections.abc.Sequence[ModelCore]) -> None:
+    def __init__(self, state: GradientState, models: collections.abc.Sequence[ModelCore], prepared: collections.abc.Sequence[ModelCore]) -> None:
         ...
+class Join:
+    """
+    Context in which processes may train for unequal numbers of batches.
+    """
+    def __enter__(self) -> None:
+        ...
+    def __exit__(self, arg0: typing.Any, *args) -> None:
+        ...
+    def __init__(self, group: ProcessGroup, models: collections.abc.Sequence[ModelCore]) -> None:
+        ...
+class LocalSGD:
+    """
+    Processes that train on their own for some steps.
+    """
+    def __init__(self, group: ProcessGroup, model: ModelCore, local_sgd_steps: typing.SupportsInt | typing.SupportsIndex, enabled: bool) -> None:
+        ...
+    def finish(self) -> None:
+        """
+        Averages once more and ends. Collective.
+        """
+    def step(self) -> None:
+        """
+        Averages the parameters when it is time. Collective then.
+        """
+    @property
+    def num_steps(self) -> int:
+        """
+        Calls of step() so far.
+        """
 class Models:
     """
     The prepared models, as guards see them.
@@ -625,7 +848,7 @@ class BatchSizeSearch:
         """
         Whether any process ran out of memory. Collective.
         """
-def backward(group: ProcessGroup, state: GradientState, loss: torch.Tensor | None, models: collections.abc.Sequence[ModelCore], gradient: torch.Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: collections.abc.Sequence[torch.Tensor] = [], scaler: GradScaler | None = None) -> None:
+def backward(group: ProcessGroup, state: GradientState, loss: torch.Tensor | None, models: collections.abc.Sequence[ModelCore], gradient: torch.Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: collections.abc.Sequence[torch.Tensor] = [], scaler: GradScaler | None = None, num_items: typing.SupportsInt | typing.SupportsIndex | None = None) -> None:
     """
     Gradients of a loss into the parameters, averaged over the processes. Collective unless gradients add up.
     """

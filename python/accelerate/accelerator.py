@@ -56,7 +56,6 @@ _LATER = {
     "init_trackers": "trackers",
     "get_tracker": "trackers",
     "log": "trackers",
-    "join_uneven_inputs": "uneven inputs",
     "load_state": "checkpoints",
     "maybe_context_parallel": "context parallelism",
     "profile": "profiling",
@@ -65,7 +64,6 @@ _LATER = {
     "register_save_state_pre_hook": "checkpoints",
     "save_model": "checkpoints",
     "save_state": "checkpoints",
-    "trigger_sync_in_backward": "late synchronisation",
 }
 
 

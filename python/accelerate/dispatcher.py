@@ -88,7 +88,9 @@ class DataLoaderDispatcher(PreparedLoader):
         gradients = GradientState()._native
         gradients.push_loader(position)
         try:
-            yield from self._pass(position, progress)
+            for batch in self._pass(position, progress):
+                position.batch_index += 1
+                yield batch
         finally:  # after a break too
             gradients.remove_loader(position)
 

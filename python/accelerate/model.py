@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 
 from . import _native
+from .errors import ConfigError
 
 
 def named_tensors(
@@ -65,6 +66,23 @@ class PreparedModel(torch.nn.Module):
     def no_sync(self) -> _native.NoSync:
         """Context in which forwards do not ready the exchange: gradients stay local and add up."""
         return self._core.no_sync()
+
+    def register_comm_hook(self, state: Any, hook: Callable[[Any, Any], Any]) -> None:
+        """Lets a function exchange the gradients, as those of `torch.distributed.algorithms.ddp_comm_hooks` do.
+
+        Not collective, but all processes register the same one, before the first forward that trains.
+
+        Args:
+            state: handed to `hook`.
+            hook (callable): `hook(state, bucket)` gets each `torch.distributed.GradBucket` and returns a
+                `torch.futures.Future` of the tensor that it becomes, the mean over the processes as a rule.
+
+        Raises:
+            ConfigError: when there is a hook already, or the model was trained before.
+        """
+        if not callable(hook):
+            raise ConfigError(f"[model.register_comm_hook] the hook is a {type(hook).__name__}, expected a function")
+        self._core.register_comm_hook(state, hook)
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -128,6 +129,7 @@ class PreparedLoader(DataLoader):
         self._has_drawn_seed = True
         position = self._position = _native.LoaderPosition()
         position.remainder = self._expected_remainder()
+        position.loader = weakref.ref(self)
         self._progress = progress
         return position, progress
 

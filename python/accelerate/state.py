@@ -407,6 +407,7 @@ class GradientState:
             native.num_steps = 1 if plugin.num_steps is None else plugin.num_steps
             native.sync_with_dataloader = plugin.sync_with_dataloader
             native.sync_each_batch = plugin.sync_each_batch
+            native.exact_last_window = plugin.exact_last_window
 
     @staticmethod
     def _reset_state() -> None:
@@ -427,8 +428,43 @@ class GradientState:
         """Whether the next backward exchanges gradients and the optimiser may step."""
         return self._native.sync_gradients
 
+    @sync_gradients.setter
+    def sync_gradients(self, sync_gradients: bool) -> None:
+        self._native.sync_gradients = sync_gradients
+
     def _set_sync_gradients(self, sync_gradients):
         self._native.sync_gradients = sync_gradients
+
+    @property
+    def is_xla_gradients_synced(self) -> bool:
+        """Always False: there is no XLA."""
+        return False
+
+    @property
+    def adjust_scheduler(self) -> bool:
+        """What the plugin says; schedulers follow the steps of the optimiser either way."""
+        return self.plugin_kwargs.get("adjust_scheduler", True)
+
+    @property
+    def sync_each_batch(self) -> bool:
+        """Whether gradients are exchanged with every batch, although the optimiser waits."""
+        return self._native.sync_each_batch
+
+    @property
+    def exact_last_window(self) -> bool:
+        """Whether a sum that the end of a loader cuts short is divided by its own length."""
+        return self._native.exact_last_window
+
+    @property
+    def dataloader_references(self) -> list[Any]:
+        """None, then the prepared loaders that are being iterated, innermost last."""
+        loaders = [getattr(position, "loader", None) for position in self._native.active_loaders]
+        return [None, *(loader() for loader in loaders if loader is not None)]
+
+    @property
+    def active_dataloader(self) -> Any:
+        """The prepared loader that is being iterated, the innermost one; None outside of all."""
+        return self.dataloader_references[-1]
 
     @property
     def num_steps(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -26,6 +27,17 @@ def _as_tensors(parameters, where):
             return got
         got = next(parameter for parameter in got if not torch.is_tensor(parameter))
     raise ConfigError(f"[{where}] got a {type(got).__name__}, expected tensors; pass model.parameters()")
+
+
+def _prepared_models(joinables, known):
+    """The joinables as a list; refuses what would not take part."""
+    models = list(joinables)
+    for model in models:
+        if not any(handle is model for _, handle, _ in known):
+            raise ConfigError(
+                f"[step.join_uneven_inputs] got a {type(model).__name__}, expected models as prepare() returned them"
+            )
+    return models
 
 
 class TrainingStep(Preparation):
@@ -57,7 +69,7 @@ class TrainingStep(Preparation):
         """Whether the last step of any prepared optimiser was skipped because of gradients that are not finite."""
         return any(optimizer.step_was_skipped for optimizer in self._optimizers)
 
-    def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
+    def backward(self, loss: torch.Tensor, *, num_items: int | None = None, **kwargs: Any) -> None:
         """Gradients of `loss` into the parameters; averaged over processes on the way.
 
         Collective, except inside `no_sync` and while `accumulate` adds up. The loss is divided by
@@ -66,10 +78,15 @@ class TrainingStep(Preparation):
 
         Args:
             loss (`torch.Tensor`): scalar, floating (any shape with `gradient`).
+            num_items (`int`, *optional*): the number of items (tokens, samples) that the loss is the mean of on this
+                process. Gradients are then averaged over the items of all processes and of all batches that add up,
+                however they are spread, and not divided by `gradient_accumulation_steps`. All processes give it, for
+                all batches of a sum; 0 adds nothing, also when the loss is not a number.
             **kwargs: `gradient`, `retain_graph`, `create_graph`, `inputs`, as in `torch.Tensor.backward`.
 
         Raises:
-            ConfigError: when the loss is None, no scalar, or not connected to any parameter.
+            ConfigError: when the loss is None, no scalar, or not connected to any parameter; for a negative `num_items`
+                and beside arguments that it excludes.
             CommError: when another process is gone or does something else.
         """
         if loss is not None and not torch.is_tensor(loss):
@@ -77,10 +94,12 @@ class TrainingStep(Preparation):
                 f"[step.backward] the loss is a {type(loss).__name__}, expected a tensor; models of transformers give "
                 "an output whose 'loss' it is"
             )
+        if num_items is not None:
+            kwargs["num_items"] = int(num_items)
         if loss is None or not kwargs:
             _native.backward(self._group, self._gradients, loss, self._cores, scaler=self._native_scaler)
             return
-        unknown = sorted(set(kwargs) - {"gradient", "retain_graph", "create_graph", "inputs"})
+        unknown = sorted(set(kwargs) - {"gradient", "retain_graph", "create_graph", "inputs", "num_items"})
         if unknown:
             raise TypeError(f"Accelerator.backward() got an unexpected keyword argument '{unknown[0]}'")
         inputs = kwargs.pop("inputs", None)
@@ -113,14 +132,86 @@ class TrainingStep(Preparation):
     def accumulate(self, *models: torch.nn.Module) -> Iterator[None]:
         """Context of one batch: gradients of `gradient_accumulation_steps` batches add up before they are exchanged.
 
-        Until then optimiser and scheduler stand still. The last batch of a loader always ends the sum.
+        Until then optimiser and scheduler stand still. The last batch of a loader always ends the sum (unless
+        `sync_with_dataloader` is off); where it is entered several times for one batch, its last entry. Batches are
+        counted for each first model by itself. Not collective, but all processes enter it equally often.
 
         Args:
             *models: the prepared models that are trained inside.
         """
-        cores = [model._core for model in models if isinstance(model, PreparedModel)]
-        with _native.Accumulate(self._gradients, cores):
+        cores = [core for core in map(self._core_of, models) if core is not None]
+        with _native.Accumulate(self._gradients, cores, self._cores):
             yield
+
+    def _core_of(self, model):
+        """The engine's view of a prepared model, or None."""
+        if isinstance(model, PreparedModel):
+            return model._core
+        return next((core for _, handle, core in self._models if handle is model), None)
+
+    @contextlib.contextmanager
+    def trigger_sync_in_backward(self, model: torch.nn.Module) -> Iterator[None]:
+        """Context in which the next backward exchanges gradients, although the forwards were under `no_sync`.
+
+        What has added up on each process since then is exchanged with it. Collective the first time.
+
+        Args:
+            model (`torch.nn.Module`): as `prepare` returned it; with any other the context does nothing.
+
+        Raises:
+            ConfigError: for a model with `static_graph`.
+        """
+        if isinstance(model, PreparedModel):
+            model._core.arm_next_backward()
+        yield
+
+    @contextlib.contextmanager
+    def join_uneven_inputs(
+        self, joinables: Iterable[torch.nn.Module], even_batches: bool | None = None
+    ) -> Iterator[None]:
+        """Context in which processes may train for different numbers of batches.
+
+        A process that leaves it takes part in what the others still exchange, with gradients of zero, until all have
+        left; then the parameters and buffers of the one that ended last go to all. Gradients are divided by the number
+        of all processes throughout. Nothing else may be exchanged inside. Collective at its end; an exception leaves it
+        at once.
+
+        Args:
+            joinables (iterable of `torch.nn.Module`): models as `prepare` returned them.
+            even_batches (`bool`, *optional*): what prepared loaders of map-style data follow inside, from their next
+                pass on. Default: as they are. When processes get equally many batches, nothing is joined.
+
+        Raises:
+            ConfigError: for anything but prepared models, and when one is joined already or has `static_graph`.
+            CommError: when another process is gone or does something else.
+        """
+        models = _prepared_models(joinables, self._models)
+        is_even = self.dataloader_config.even_batches if even_batches is None else even_batches
+        joins = self.use_distributed and not is_even
+        cores = [model._core for model in models if isinstance(model, PreparedModel)] if joins else []
+        changed = self._shards() if even_batches is not None else []
+        before = [shard.even_batches for shard in changed]
+        for shard in changed:
+            shard.even_batches = even_batches
+        try:
+            with _native.Join(self._group, cores):
+                yield
+        finally:
+            for shard, value in zip(changed, before):
+                shard.even_batches = value
+
+    def _shards(self):
+        """What deals the batches of prepared loaders out; warns of loaders that have no such thing."""
+        from .prepared_loader import shard_of
+
+        shards = [shard_of(loader) for loader in self._dataloaders]
+        if None in shards and self.use_distributed:
+            warnings.warn(
+                "even_batches can only be overridden for prepared loaders of map-style datasets; the others stay as "
+                "they are",
+                stacklevel=4,
+            )
+        return [shard for shard in shards if shard is not None]
 
     def clip_grad_norm_(
         self, parameters: torch.Tensor | Iterable[torch.Tensor], max_norm: float, norm_type: float = 2

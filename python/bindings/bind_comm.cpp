@@ -209,6 +209,53 @@ void bind_order(py::module_& module) {
           "Whether any is raised; if so lowers all of them. Collective.");
 }
 
+void bind_compression(py::module_& module) {
+  using Options = PowerSgdOptions;
+  py::enum_<CommHook>(module, "CommHook", "How gradients are compressed.")
+      .value("no", CommHook::kNone)
+      .value("fp16", CommHook::kFp16)
+      .value("bf16", CommHook::kBf16)
+      .value("power_sgd", CommHook::kPowerSgd)
+      .value("batched_power_sgd", CommHook::kBatchedPowerSgd);
+  py::class_<Options>(module, "PowerSgdOptions", "Settings of PowerSGD.")
+      .def(py::init<>(), "The defaults of torch.")
+      .def_readwrite(
+          "matrix_approximation_rank",
+          &Options::matrix_approximation_rank,
+          "Columns of the two thin matrices.")
+      .def_readwrite(
+          "start_powerSGD_iter",
+          &Options::start_power_sgd_iter,
+          "Iterations of plain exchange before the first compressed one.")
+      .def_readwrite(
+          "min_compression_rate",
+          &Options::min_compression_rate,
+          "A matrix that would not become smaller by this factor travels as it "
+          "is.")
+      .def_readwrite(
+          "use_error_feedback",
+          &Options::use_error_feedback,
+          "What compression dropped is added to the next gradients.")
+      .def_readwrite(
+          "warm_start",
+          &Options::warm_start,
+          "Start from the thin matrices of the last iteration.")
+      .def_readwrite(
+          "orthogonalization_epsilon",
+          &Options::orthogonalization_epsilon,
+          "Added to the length of a column before dividing by it.")
+      .def_readwrite(
+          "random_seed", &Options::random_seed, "Of the random matrices.")
+      .def_readwrite(
+          "compression_stats_logging_frequency",
+          &Options::compression_stats_logging_frequency,
+          "Iterations between two lines in the log.")
+      .def_readwrite(
+          "batch_tensors_with_same_shape",
+          &Options::batch_tensors_with_same_shape,
+          "Work on equally large matrices at once.");
+}
+
 void bind_reducer_options(py::module_& module) {
   using Options = DistributedDataParallelOptions;
   py::class_<Options>(
@@ -240,10 +287,17 @@ void bind_reducer_options(py::module_& module) {
           "init_sync",
           &Options::init_sync,
           "Compare the model at start, and make it that of process 0.")
+      .def_readwrite(
+          "comm_hook", &Options::comm_hook, "How gradients are compressed.")
+      .def_readwrite(
+          "comm_wrapper",
+          &Options::comm_wrapper,
+          "The smaller dtype in which PowerSGD works.")
+      .def_readwrite("power_sgd", &Options::power_sgd, "Settings of PowerSGD.")
       .def(
           "validate",
           &Options::validate,
-          "Raises ConfigError for a size that is not positive.");
+          "Raises ConfigError for values out of range.");
 }
 
 } // namespace
@@ -253,6 +307,7 @@ void bind_comm(py::module_& module) {
   bind_collectives(module);
   bind_exchange(module);
   bind_order(module);
+  bind_compression(module);
   bind_reducer_options(module);
 }
 

@@ -3,6 +3,8 @@
 
 #include "accelerate/prepare/model_core.h"
 
+#include <torch/csrc/distributed/c10d/python_comm_hook.h>
+
 namespace accelerate::python {
 namespace {
 
@@ -100,7 +102,23 @@ void bind_prepare(py::module_& module) {
           [](const std::shared_ptr<ModelCore>& core) {
             return NoSyncContext(core);
           },
-          "Context in which gradients of the model stay local and add up.");
+          "Context in which gradients of the model stay local and add up.")
+      .def(
+          "arm_next_backward",
+          [](ModelCore& core) { core.reducer().arm_next_backward(); },
+          ReleaseLock(),
+          "Readies the exchange for the next backward, though forwards were "
+          "under no_sync. Collective the first time.")
+      .def(
+          "register_comm_hook",
+          [](ModelCore& core, py::object state, py::object hook) {
+            core.reducer().register_comm_hook(
+                std::make_unique<c10d::PythonCommHook>(
+                    std::move(state), std::move(hook)));
+          },
+          py::arg("state"),
+          py::arg("hook"),
+          "Lets `hook(state, bucket)` exchange the gradients. Not collective.");
 }
 
 } // namespace accelerate::python

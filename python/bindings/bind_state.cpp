@@ -20,9 +20,15 @@ class PythonLoader : public ActiveLoader {
     return valid;
   }
 
+  [[nodiscard]] std::int64_t batch_index() const override {
+    return batch;
+  }
+
   bool is_at_end = false;
   std::int64_t rest = -1;
   std::int64_t valid = -1;
+  std::int64_t batch = -1;
+  py::object reference = py::none();
 };
 
 void bind_process_state(py::module_& module) {
@@ -81,6 +87,15 @@ void bind_loaders(py::module_& module) {
       module, "LoaderPosition", "Where one pass over a loader is.")
       .def(py::init<>(), "Before the first batch.")
       .def_readwrite(
+          "loader",
+          &PythonLoader::reference,
+          "A weak reference to the loader, or None.")
+      .def_readwrite(
+          "batch_index",
+          &PythonLoader::batch,
+          "Number of the batch that was handed out last, from 0; -1 when "
+          "unknown.")
+      .def_readwrite(
           "end_of_dataloader",
           &PythonLoader::is_at_end,
           "Whether the last batch was handed out.")
@@ -116,6 +131,16 @@ void bind_active_loader(StateClass& bound) {
           },
           py::arg("loader"),
           "Removes `loader`, wherever it is.")
+      .def_property_readonly(
+          "active_loaders",
+          [](const GradientState& state) {
+            std::vector<std::shared_ptr<ActiveLoader>> loaders;
+            for (const auto& loader : state.active_loaders()) {
+              loaders.push_back(std::const_pointer_cast<ActiveLoader>(loader));
+            }
+            return loaders;
+          },
+          "The loaders that are being iterated, innermost last.")
       .def_property_readonly(
           "in_dataloader",
           [](const GradientState& state) {
@@ -163,7 +188,17 @@ void bind_gradient_state(py::module_& module) {
           "sync_each_batch",
           &GradientState::sync_each_batch,
           &GradientState::set_sync_each_batch,
-          "Whether gradients are exchanged after every batch.");
+          "Whether gradients are exchanged after every batch.")
+      .def_property(
+          "exact_last_window",
+          &GradientState::exact_last_window,
+          &GradientState::set_exact_last_window,
+          "Whether a sum that a loader's end cut short is divided by its own "
+          "length.")
+      .def_property_readonly(
+          "loss_divisor",
+          &GradientState::loss_divisor,
+          "What losses of the current batch are divided by.");
   bind_active_loader(bound);
 }
 

@@ -72,7 +72,7 @@ class TestSettings:
 
     @pytest.mark.parametrize(
         "unsupported",
-        [{"dim": 1}, {"check_reduction": True}, {"comm_hook": "fp16"}, {"comm_wrapper": "bf16"}, {"bucket_cap_mb": -1}],
+        [{"dim": 1}, {"check_reduction": True}, {"comm_hook": "lz4"}, {"comm_wrapper": "bf16"}, {"bucket_cap_mb": -1}],
     )
     def test_reducer_options_that_are_not_supported_are_named(self, unsupported):
         with pytest.raises(ConfigError, match=next(iter(unsupported))):

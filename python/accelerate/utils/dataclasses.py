@@ -157,7 +157,7 @@ class CustomDtype(enum.Enum):
 
 
 class DDPCommunicationHookType(BaseEnum):
-    """How gradients are compressed on their way; NO is the one that is supported."""
+    """How gradients are compressed on their way; see `DistributedDataParallelKwargs`."""
 
     NO = "no"
     FP16 = "fp16"
@@ -224,7 +224,11 @@ class DistributedDataParallelKwargs(KwargsHandler):
         find_unused_parameters (`bool`): some parameters may take no part in a forward.
         gradient_as_bucket_view (`bool`): gradients live inside the pieces, which saves one copy of them.
         static_graph (`bool`): the same parameters take part every time.
-        dim, check_reduction, comm_hook, comm_wrapper, comm_state_option: supported at their defaults only.
+        comm_hook (`DDPCommunicationHookType`): gradients travel as fp16 or bf16, or as the thin matrices of PowerSGD.
+        comm_wrapper (`DDPCommunicationHookType`): FP16 or BF16: what PowerSGD computes with and sends.
+        comm_state_option (`dict`): of PowerSGD: arguments of torch's `PowerSGDState`, such as
+            `matrix_approximation_rank` and `start_powerSGD_iter`.
+        dim, check_reduction: supported at their defaults only.
 
     Raises:
         ConfigError: by `to_native` (so by `Accelerator`) for values that are not supported.
@@ -253,7 +257,7 @@ class DistributedDataParallelKwargs(KwargsHandler):
         Raises:
             ConfigError: for values that are not supported.
         """
-        none = {"dim": 0, "check_reduction": False, "comm_hook": "no", "comm_wrapper": "no", "comm_state_option": {}}
+        none = {"dim": 0, "check_reduction": False}
         for name, supported in none.items():
             value = getattr(self, name)
             if getattr(value, "value", value) != supported:
@@ -266,8 +270,36 @@ class DistributedDataParallelKwargs(KwargsHandler):
         options.static_graph = self.static_graph
         options.gradient_as_bucket_view = self.gradient_as_bucket_view
         options.broadcast_buffers = self.broadcast_buffers
+        options.comm_hook = _native_hook("comm_hook", self.comm_hook)
+        options.comm_wrapper = _native_hook("comm_wrapper", self.comm_wrapper)
+        options.power_sgd = _native_power_sgd(self.comm_hook, self.comm_state_option)
         options.validate()
         return options
+
+
+def _native_hook(name: str, value: Any) -> _native.CommHook:
+    word = getattr(value, "value", value)
+    if word not in DDPCommunicationHookType.list():
+        expected = ", ".join(DDPCommunicationHookType.list())
+        raise ConfigError(f"[DistributedDataParallelKwargs] {name} is {value!r}, expected one of {expected}")
+    return getattr(_native.CommHook, word)
+
+
+def _native_power_sgd(hook: Any, given: dict[str, Any]) -> _native.PowerSgdOptions:
+    options = _native.PowerSgdOptions()
+    if given and not str(getattr(hook, "value", hook)).endswith("power_sgd"):
+        raise ConfigError(
+            f"[DistributedDataParallelKwargs] comm_state_option is {given!r}, but comm_hook is {hook!r}; it belongs to "
+            "POWER_SGD and BATCHED_POWER_SGD"
+        )
+    known = [name for name in dir(options) if not name.startswith("_")]
+    for name, value in given.items():
+        if name not in known:
+            raise ConfigError(
+                f"[DistributedDataParallelKwargs] comm_state_option has no '{name}', expected some of {', '.join(known)}"
+            )
+        setattr(options, name, value)
+    return options
 
 
 @dataclass
@@ -327,12 +359,15 @@ class GradientAccumulationPlugin(KwargsHandler):
         sync_with_dataloader (`bool`): the last batch of a loader ends the sum.
         sync_each_batch (`bool`): exchange gradients with every batch, although the optimiser waits: slower, with less
             memory.
+        exact_last_window (`bool`): a sum that the end of a loader cuts short is divided by the number of batches that
+            are in it, and not by `num_steps`, which makes its step too small.
     """
 
     num_steps: int | None = 1
     adjust_scheduler: bool = True
     sync_with_dataloader: bool = True
     sync_each_batch: bool = False
+    exact_last_window: bool = False
 
     def __post_init__(self):
         given = 1 if self.num_steps is None else self.num_steps

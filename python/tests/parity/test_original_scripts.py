@@ -142,3 +142,28 @@ def test_distributed_data_loop(launch):
     left_out = [name for name, method in NEEDS.items() if method is None or not hasattr(Accelerator, method)]
     out = run(launch, DATA_LOOP, SCRIPTS / "test_distributed_data_loop.py", *left_out)
     assert out.count("whole") == 2
+
+
+# torch's DistributedDataParallel, with which the script compares, refuses device_ids on CPUs: so the script fails there
+# with the original too. Without them it runs.
+HOOKS_ON_CPU = """
+import runpy
+import sys
+
+import torch
+
+DDP = torch.nn.parallel.DistributedDataParallel
+torch.nn.parallel.DistributedDataParallel = lambda module, **devices: DDP(module)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("ranks", [2, 3] if os.environ.get("ACCELERATE_SOAK") else [3])
+def test_sync_and_operations(launch, ranks):
+    for name in ("test_sync.py", "test_ops.py"):
+        run(launch, SCRIPTS / name, ranks=ranks)
+
+
+def test_ddp_comm_hook(launch):
+    out = run(launch, HOOKS_ON_CPU, SCRIPTS / "test_ddp_comm_hook.py", ranks=3)
+    assert out.count("Test DDP comm hook") == 30
