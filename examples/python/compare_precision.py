@@ -1,4 +1,4 @@
-"""The same fine-tuning in fp32, bf16 and fp16, each on fresh processes, side by side.
+"""The same fine-tuning in fp32, bf16 and fp16, each by a job of its own, so that speed and memory are not mixed up.
 
     python examples/python/compare_precision.py --num_processes 2 --max_steps 60 --picture precision.png
 
@@ -9,19 +9,22 @@ prints a table such as
     bf16              53.9               1287           0.586           0.694
     fp16              21.4               1301           0.585           0.696
 
-and draws the same as bars when matplotlib is installed. On a CPU fp16 is there to try it out, bf16 is for speed.
+and draws the same as bars when matplotlib is installed. On a CPU fp16 is there to try it out and
+slow, and bf16 is for speed, where the processor has instructions for it.
 """
 
 import argparse
 import json
 import pathlib
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 
 import torch
 
-from accelerate import Accelerator, notebook_launcher
+from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 COLUMNS = {
@@ -32,14 +35,14 @@ COLUMNS = {
 }
 
 
-def fine_tune(precision, args, report):
-    """One process of one fine-tuning. The first process writes what all measured to the file `report`."""
+def fine_tune(args):
+    """One process of one fine-tuning. The first process writes what all measured to the file `args.report`."""
     from datasets import load_dataset
     from torch.utils.data import DataLoader
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding
 
     set_seed(0)
-    accelerator = Accelerator(mixed_precision=precision, cpu=args.cpu)
+    accelerator = Accelerator()  # the launcher says in which precision
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     reviews = load_dataset("csv", data_files={name: f"{args.data}/{name}.csv" for name in ("train", "test")})
     reviews["test"] = reviews["test"].select(range(args.test_reviews))
@@ -50,7 +53,7 @@ def fine_tune(precision, args, report):
     model, optimizer, train, test = accelerator.prepare(
         model,
         torch.optim.AdamW(model.parameters(), lr=5e-5),
-        DataLoader(encoded["train"], shuffle=True, batch_size=16, collate_fn=collator),
+        DataLoader(encoded["train"], shuffle=True, batch_size=args.batch_size, collate_fn=collator),
         DataLoader(encoded["test"], batch_size=64, collate_fn=collator),
     )
 
@@ -72,7 +75,7 @@ def fine_tune(precision, args, report):
         "accuracy": evaluate(accelerator, model, test),
     }
     if accelerator.is_main_process:
-        pathlib.Path(report).write_text(json.dumps(measured))
+        pathlib.Path(args.report).write_text(json.dumps(measured))
     accelerator.end_training()
 
 
@@ -132,20 +135,28 @@ def main():
     parser.add_argument("--data", default=".deps/assets/reviews", help="folder with train.csv and test.csv")
     parser.add_argument("--precisions", default="no,bf16,fp16")
     parser.add_argument("--num_processes", type=int, default=2)
+    parser.add_argument("--batch_size", type=int, default=16, help="of each process")
     parser.add_argument("--max_steps", type=int, default=60)
     parser.add_argument("--test_reviews", type=int, default=2121)
     parser.add_argument("--cpu", action="store_true", help="although there is a GPU")
     parser.add_argument("--picture", help="file for the bars, such as precision.png")
+    parser.add_argument("--report", help=argparse.SUPPRESS)  # given to the processes of one job
     args = parser.parse_args()
+    if args.report:
+        fine_tune(args)
+        return
 
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for precision in args.precisions.split(","):
             name = "fp32" if precision == "no" else precision
             print(f"training in {name}", flush=True)
-            report = f"{folder}/{precision}.json"
-            notebook_launcher(fine_tune, (precision, args, report), num_processes=args.num_processes)
-            results[name] = json.loads(pathlib.Path(report).read_text())
+            report = pathlib.Path(folder, f"{precision}.json")
+            job = ["launch", "--num_processes", str(args.num_processes), "--mixed_precision", precision]
+            job += ["--cpu"] if args.cpu else []
+            script = [__file__, *sys.argv[1:], "--report", str(report)]
+            subprocess.run([sys.executable, "-m", "accelerate", *job, *script], check=True)
+            results[name] = json.loads(report.read_text())
     print()
     print_table(results)
     if args.picture:

@@ -24,6 +24,11 @@ EXAMPLES = ROOT / "examples/python"
             ["--model", MODEL, "--data", REVIEWS, "--train_reviews", 160, "--test_reviews", 50],
             r"accuracy \d\.\d{3} on 50 reviews\n",
         ),
+        (
+            "fp16_loop",
+            ["--model", MODEL, "--data", REVIEWS, "--reviews", 16],
+            r"step  1  loss 0\.\d{3}  scale  524288  skipped\nstep  2 ",
+        ),
     ],
 )
 def test_example(tmp_path, example, arguments, prints):
@@ -33,6 +38,18 @@ def test_example(tmp_path, example, arguments, prints):
     assert done.returncode == 0, done.stderr
     assert re.search(prints, done.stdout, re.DOTALL), done.stdout
     assert "[rank 1]" not in done.stdout
+
+
+def test_compare_precision(tmp_path):
+    environment = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(tmp_path), "TOKENIZERS_PARALLELISM": "false"}
+    sizes = ["--num_processes", 1, "--batch_size", 2, "--max_steps", 2, "--test_reviews", 4]
+    paths = ["--model", MODEL, "--data", REVIEWS, "--picture", tmp_path / "precision.png"]
+    command = [sys.executable, EXAMPLES / "compare_precision.py", "--cpu", *sizes, *paths]
+    done = run_bounded(command, 200, env=environment)
+    assert done.returncode == 0, done.stderr
+    for name in ("fp32", "bf16", "fp16"):
+        assert re.search(rf"^{name} +\d+\.\d +\d+ +0\.\d{{3}} +[01]\.\d{{3}}$", done.stdout, re.MULTILINE), done.stdout
+    assert (tmp_path / "precision.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_plain_loop():
