@@ -1,5 +1,6 @@
 // tests/unit/cli/foreign_flags_test.cpp: the original's flags by any spelling,
 // no others.
+#include "accelerate/error.h"
 #include "cli/foreign_flags.h"
 
 #include <gtest/gtest.h>
@@ -30,7 +31,7 @@ TEST(ForeignFlags, KnowTheOriginalsByAnySpelling) {
         "-q"}) {
     EXPECT_EQ(
         explain_foreign_flag(flag),
-        "'" + std::string(flag) + "' is not supported yet");
+        concat("'", flag, "' is not supported yet"));
   }
 }
 
