@@ -6,6 +6,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -x .deps/venv/bin/cmake ] && PATH="$PWD/.deps/venv/bin:$PATH"
 
+# The name that cmake uses for the rest of the build: with another one ccache
+# does not recognise what it has compiled.
+export CXX=${CXX:-c++}
+
 log=build/wheel.log
 mkdir -p build
 rm -rf build/dist

@@ -27,6 +27,9 @@ rank = os.environ["RANK"]
 def print_as_torch(*exception):
     for line in "".join(traceback.format_exception(*exception)).splitlines():
         sys.stderr.write(f"[rank{rank}]: {line}\n")
+def see_it_raised():
+    meet("raised")
+    time.sleep(0.3)  # losing a peer takes a while to notice; the launcher reads
 def end(seconds):
     meet("raised")
     time.sleep(seconds)
@@ -179,7 +182,7 @@ TEST_F(LaunchTraceback, IsHeldUntilTheRankThatRaisedFirstHasEnded) {
 from raising import *
 if rank == "1":
     raise_slowly(7)
-meet("raised")
+see_it_raised()
 raise RuntimeError("a rank is gone. Did it fail?")
 )");
   const Outcome outcome = launch({"--num_processes", "2", script});
@@ -200,7 +203,7 @@ import signal
 from raising import *
 if rank == "1":
     raise_slowly(10)
-meet("raised")
+see_it_raised()
 time.sleep(7)
 if rank == "2":  # held for longer than a traceback is, the report is out
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
