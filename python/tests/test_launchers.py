@@ -268,12 +268,17 @@ CELLS = [
         print(error.rank, error.exception_type, "this line" in error.traceback)
     """,
     """
-    def uses_the_notebooks_accelerator():
-        accelerator.wait_for_everyone()
+    lock = threading.Lock()
+    def uses_what_stays_here():
+        with lock:
+            accelerator.wait_for_everyone()
     try:
-        notebook_launcher(uses_the_notebooks_accelerator, num_processes=2)
+        notebook_launcher(uses_what_stays_here, num_processes=2)
     except TypeError as error:
         print(error)
+    def uses_the_notebooks_accelerator():  # each process makes it again, with the same settings
+        accelerator.print("of", accelerator.reduce(torch.ones(1), "sum").item())
+    notebook_launcher(uses_the_notebooks_accelerator, num_processes=2)
     """,
     """
     path = os.path.abspath("pid")
@@ -320,7 +325,8 @@ def test_a_notebook(tmp_path, monkeypatch):
         "ababab 0 2.0",
     ]
     assert "1 ValueError True" in text_of(failed, "stdout")
-    assert "'accelerator', a Accelerator that uses_the_notebooks_accelerator() uses," in text_of(refused, "stdout")
+    assert "'lock', a lock that uses_what_stays_here() uses," in text_of(refused, "stdout")
+    assert text_of(refused, "stdout").endswith("of 2.0\n")
     assert "interrupted False" in text_of(interrupted, "stdout")
     assert text_of(single, "stdout") == "Launching training on CPU.\nababab 0 1.0\n"
 
