@@ -108,7 +108,7 @@ def test_models_differ(launch):
     fails_with(
         launch,
         "accelerator.prepare(torch.nn.Linear(2, 1 + accelerator.process_index))",
-        "CommError",
+        "DistributedOperationException",
         "'weight'",
         "[1, 2]",
         "[2, 2]",
@@ -119,7 +119,7 @@ def test_shapes_differ(launch):
     fails_with(
         launch,
         "accelerator.gather(torch.ones(1 + accelerator.process_index))",
-        "CommError",
+        "DistributedOperationException",
         "[1]",
         "[2]",
     )

@@ -402,7 +402,7 @@ for step, scale in enumerate([8, 4, 4, 8]):
     before = weight.item()
     optimizer.step(); scheduler.step(); optimizer.zero_grad()
     assert accelerator.optimizer_step_was_skipped == (step == 1)
-    assert weight.item() == before - (0 if step == 1 else 0.5)
+    assert abs(weight.item() - before + (0 if step == 1 else 0.5)) < 1e-6
     assert accelerator.scaler.get_scale() == scale, (step, accelerator.scaler.get_scale())
 assert scheduler.scheduler.last_epoch == 3 * P
 copied = copy.deepcopy(model)

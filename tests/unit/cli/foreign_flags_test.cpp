@@ -1,7 +1,7 @@
 // tests/unit/cli/foreign_flags_test.cpp: the original's flags by any spelling,
 // no others.
-#include "accelerate/error.h"
 #include "cli/foreign_flags.h"
+#include "accelerate/error.h"
 
 #include <gtest/gtest.h>
 
