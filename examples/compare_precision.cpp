@@ -33,6 +33,19 @@ using namespace accelerate;
 
 namespace {
 
+int parse_count(const std::string& text) {
+  int count = 0;
+  std::istringstream words(text);
+  ACCELERATE_CHECK(
+      words >> count && words.eof() && count > 0,
+      ConfigError,
+      "compare_precision",
+      "--num_processes is '",
+      text,
+      "', expected a number from 1");
+  return count;
+}
+
 struct Options {
   std::string program;
   int num_processes = 2;
@@ -48,7 +61,7 @@ struct Options {
       if (name == "--program") {
         options.program = argv[i + 1];
       } else if (name == "--num_processes") {
-        options.num_processes = std::stoi(argv[i + 1]);
+        options.num_processes = parse_count(argv[i + 1]);
       } else if (name == "--precisions") {
         options.precisions = argv[i + 1];
       } else if (name == "--picture") {
@@ -90,6 +103,14 @@ examples::PrecisionResult measure(
       " ended with status ",
       result.exit_code);
   std::ifstream file(report);
+  ACCELERATE_CHECK(
+      file,
+      ConfigError,
+      "compare_precision",
+      "'",
+      options.program,
+      "' wrote no report; it has to take --json FILE, as finetune_reviews "
+      "does");
   const auto measured = nlohmann::json::parse(file);
   std::filesystem::remove(report);
   return {
