@@ -22,7 +22,7 @@ from .prepared_loader import (
 )
 from .samplers import BatchSamplerShard, SeedableRandomSampler, SkipBatchSampler, layers_of
 from .sharding import IterableDatasetShard
-from .state import GradientState, PartialState
+from .state import PartialState
 from .utils.random import synchronize_rng_states
 
 # What a rebuilt loader takes over. The rest decides which indices come in which order, as the batch sampler does.
@@ -84,15 +84,7 @@ class DataLoaderShard(PreparedLoader):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch promises an iterator of its own
         if self.rng_types and self._resumed is None:
             synchronize_rng_states(self.rng_types, self.synchronized_generator)
-        position, progress = self._begin_pass()
-        gradients = GradientState()._native
-        gradients.push_loader(position)
-        try:
-            for batch in self._pass(position, progress):
-                position.batch_index += 1
-                yield batch
-        finally:  # after a break too
-            gradients.remove_loader(position)
+        yield from self._deliver()
 
     def _pass(self, position, progress) -> Iterator[Any]:
         with replayed(self, progress):

@@ -13,7 +13,7 @@ from .dispatch import NOTHING, Dealer
 from .errors import ConfigError
 from .loader_state import replayed
 from .prepared_loader import END, PreparedLoader
-from .state import GradientState, PartialState
+from .state import PartialState
 
 
 class DataLoaderDispatcher(PreparedLoader):
@@ -84,15 +84,7 @@ class DataLoaderDispatcher(PreparedLoader):
         return [fetcher.fetch(indices) for indices in skipped]
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch promises an iterator of its own
-        position, progress = self._begin_pass()
-        gradients = GradientState()._native
-        gradients.push_loader(position)
-        try:
-            for batch in self._pass(position, progress):
-                position.batch_index += 1
-                yield batch
-        finally:  # after a break too
-            gradients.remove_loader(position)
+        yield from self._deliver()
 
     def _pass(self, position, progress) -> Iterator[Any]:
         from .utils.operations import send_to_device

@@ -114,6 +114,22 @@ class PreparedLoader(DataLoader):
 
     # --- a pass
 
+    def _deliver(self) -> Iterator[Any]:
+        """The batches of one pass, which the active `GradientState` follows meanwhile."""
+        position, progress = self._begin_pass()
+        gradients = GradientState()._native
+        gradients.push_loader(position)
+        try:
+            for batch in self._pass(position, progress):
+                position.batch_index += 1
+                yield batch
+        finally:  # after a break too
+            gradients.remove_loader(position)
+
+    def _pass(self, position, progress) -> Iterator[Any]:
+        """The batches from where `position` and `progress` say."""
+        raise NotImplementedError
+
     def _begin_pass(self) -> tuple[_native.LoaderPosition, loader_state.Progress]:
         """Where the pass that starts now begins."""
         resumed, self._resumed = self._resumed, None
