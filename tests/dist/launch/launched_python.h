@@ -46,11 +46,20 @@ class LaunchedPython : public testing::Test {
     return {code, program.out(), program.err()};
   }
   void SetUp() override {
-    // meet(name): returns when all ranks have called it.
+    // meet(name): returns when all ranks have called it and the launcher has
+    // read what they printed before, so that it knows the order.
     add("meeting.py", R"(
-import os, sys, time
+import array, fcntl, os, stat, sys, termios, time
 here = os.path.dirname(__file__)
+def wait_until_read(stream):
+    stream.flush()
+    unread = array.array("i", [1])
+    while stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode) and unread[0]:
+        fcntl.ioctl(stream.fileno(), termios.FIONREAD, unread)
+        time.sleep(0.001)
 def meet(name):
+    wait_until_read(sys.stdout)
+    wait_until_read(sys.stderr)
     open(os.path.join(here, name + os.environ["RANK"]), "w").close()
     while sum(entry.startswith(name) for entry in os.listdir(here)) < int(
             os.environ["WORLD_SIZE"]):

@@ -29,7 +29,7 @@ def print_as_torch(*exception):
         sys.stderr.write(f"[rank{rank}]: {line}\n")
 def see_it_raised():
     meet("raised")
-    time.sleep(0.3)  # losing a peer takes a while to notice; the launcher reads
+    time.sleep(0.3)  # losing a peer takes a while to notice
 def end(seconds):
     meet("raised")
     time.sleep(seconds)
