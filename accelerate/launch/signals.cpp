@@ -39,6 +39,10 @@ std::string signal_name(int signal) {
   return name ? concat("SIG", name) : concat("signal ", signal);
 }
 
+bool ends_job(int signal) {
+  return signal == SIGINT || signal == SIGTERM || signal == SIGHUP;
+}
+
 SignalScope::SignalScope(LauncherSignals mode) {
   sigset_t watched;
   ::sigemptyset(&watched);

@@ -14,6 +14,9 @@ namespace accelerate::launch {
 /// `SIGKILL`, or `signal 64` for those without a name.
 [[nodiscard]] std::string signal_name(int signal);
 
+/// INT, TERM and HUP are sent to end a job, the others to tell it something.
+[[nodiscard]] bool ends_job(int signal);
+
 /// Blocks the forwarded signals (those that are not ignored already: nohup must
 /// go on working) and SIGPIPE in this thread, and makes sure that children can
 /// be waited for. Puts everything back when it dies.
