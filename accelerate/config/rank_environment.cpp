@@ -216,9 +216,10 @@ bool is_true(const std::optional<std::string>& value) {
 /// RANK and companions: ours, torchrun's, or set by hand.
 RankEnvironment read_torch_family(const Variables& variables) {
   RankEnvironment env = read_place(variables, kTorch, "environment");
-  // Our launcher removes torchrun's variables, so those that are there were
-  // set by a torchrun further inside.
-  if (variables.has("TORCHELASTIC_RUN_ID")) {
+  // Our launcher replaces torchrun's variables and writes its own run id twice:
+  // one that differs was set by a torchrun further inside.
+  const auto run_id = variables.text("TORCHELASTIC_RUN_ID");
+  if (run_id && run_id != variables.text("ACCELERATE_RUN_ID")) {
     env.origin = "torchrun";
     env.launcher_holds_store =
         is_true(variables.text("TORCHELASTIC_USE_AGENT_STORE"));

@@ -6,18 +6,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "accelerate/error.h"
 #include "accelerate/launch/job_report.h"
 
 namespace accelerate::launch {
 
-JobAttempt::JobAttempt(const Job& job)
+JobAttempt::JobAttempt(const Job& job, AttemptPlace place)
     : options_(job.options),
       signals_(job.signals),
       streams_(job.streams),
       state_(job.state),
-      ranks_(job.options, job.command),
+      ranks_(job.options, job.command, std::move(place)),
       failure_(job.options, job.streams, ranks_.outcomes()) {}
 
 int poll_timeout_until(
@@ -80,6 +81,9 @@ void JobAttempt::handle_signals() {
           " passed on to the ranks; a second one kills them")));
     }
     ranks_.pass_on(*arrived);
+    if (ends_job(signal) && options_.signal_grace.count() > 0 && !kill_at_) {
+      kill_at_ = Clock::now() + options_.signal_grace;
+    }
   }
 }
 

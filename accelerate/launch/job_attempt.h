@@ -33,7 +33,7 @@ class JobAttempt {
     RankStreams& streams;
     JobState& state;
   };
-  explicit JobAttempt(const Job& job);
+  JobAttempt(const Job& job, AttemptPlace place);
 
   /// Returns when all ranks have ended and all they wrote was read; it may
   /// not have been written yet.

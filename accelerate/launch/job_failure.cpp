@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "accelerate/error.h"
+#include "accelerate/launch/error_file.h"
 #include "accelerate/launch/traceback.h"
 
 namespace accelerate::launch {
@@ -38,6 +39,7 @@ void JobFailure::report(int rank) {
   RankOutcome& failed = outcome(rank);
   const auto since = streams_.traceback(rank).since();
   streams_.collect(failed);
+  failed.recorded_error = read_error_file(streams_.error_file(rank));
   const ReportedTraceback traceback = traceback_of(rank);
   // One killed by a signal was not the victim of a traceback.
   const bool may_be_victim = !failed.signal || failed.signal == SIGABRT;

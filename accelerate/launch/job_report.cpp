@@ -115,6 +115,9 @@ std::string failure_report(
   const std::string exception = exception_line(traceback.text);
   const bool is_above =
       !exception.empty() && traceback.place == ReportedTraceback::Place::kAbove;
+  const std::string what = is_above ? ""
+      : exception.empty()           ? failed.recorded_error
+                                    : exception;
   std::string report = notice(concat(
       "rank ",
       failed.global_rank,
@@ -131,8 +134,8 @@ std::string failure_report(
       " s, program '",
       options.program,
       "')",
-      exception.empty() || is_above ? "" : ": ",
-      is_above ? "" : exception));
+      what.empty() ? "" : ": ",
+      what));
   if (is_above) {
     report += notice(concat(
         "rank ",

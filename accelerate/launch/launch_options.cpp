@@ -1,12 +1,16 @@
 // accelerate/launch/launch_options.cpp: the limits of each option.
 #include "accelerate/launch/launch_options.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "accelerate/error.h"
 
 namespace accelerate {
 namespace {
 
 constexpr std::string_view kWhere = "launch.options";
+constexpr std::size_t kMaxRunIdBytes = 128;
 
 void check_no_zero_byte(std::string_view field, const std::string& text) {
   ACCELERATE_CHECK(
@@ -15,6 +19,23 @@ void check_no_zero_byte(std::string_view field, const std::string& text) {
       kWhere,
       field,
       " contains a zero byte, which no process can be given");
+}
+
+/// It is a variable of the ranks and the name of a folder.
+void check_run_id(const std::string& run_id) {
+  const auto is_plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  };
+  ACCELERATE_CHECK(
+      run_id.size() <= kMaxRunIdBytes && !run_id.starts_with('.') &&
+          std::all_of(run_id.begin(), run_id.end(), is_plain),
+      ConfigError,
+      kWhere,
+      "run_id='",
+      run_id,
+      "', expected at most ",
+      kMaxRunIdBytes,
+      " letters, digits, '-', '_' and '.', the first no '.'");
 }
 
 } // namespace
@@ -39,6 +60,31 @@ void LaunchOptions::validate() const {
       " ms, deadline=",
       deadline.count(),
       " ms, expected 0 or more");
+  ACCELERATE_CHECK(
+      signal_grace.count() >= 0,
+      ConfigError,
+      kWhere,
+      "signal_grace=",
+      signal_grace.count(),
+      " ms, expected 0 or more");
+  ACCELERATE_CHECK(
+      max_restarts >= 0 && max_restarts <= kMaxRestarts,
+      ConfigError,
+      kWhere,
+      "max_restarts=",
+      max_restarts,
+      ", expected 0 to ",
+      kMaxRestarts);
+  ACCELERATE_CHECK(
+      max_restarts == 0 || on_failure == OnFailure::kEndOthers,
+      ConfigError,
+      kWhere,
+      "max_restarts=",
+      max_restarts,
+      " where the others go on after a failure, expected 0");
+  check_run_id(run_id);
+  check_no_zero_byte("log_dir", log_dir);
+  check_no_zero_byte("role", role);
   for (const int rank : ranks_not_awaited) {
     ACCELERATE_CHECK(
         rank >= 0 && rank < num_processes,

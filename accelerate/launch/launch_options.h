@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "accelerate/api.h"
+#include "accelerate/launch/logged_streams.h"
 
 namespace accelerate {
 
@@ -44,6 +45,8 @@ enum class LauncherSignals {
 
 /// Ranks on one machine can be no more than this.
 inline constexpr int kMaxLocalRanks = 1024;
+/// LaunchOptions::max_restarts can be no more than this.
+inline constexpr int kMaxRestarts = 1'000'000;
 
 /// A job of ranks on this machine.
 struct ACCELERATE_API LaunchOptions {
@@ -65,13 +68,29 @@ struct ACCELERATE_API LaunchOptions {
   OnFailure on_failure = OnFailure::kEndOthers;
   /// Between SIGTERM and SIGKILL.
   std::chrono::milliseconds grace{10'000};
-  /// All ranks are killed when the job takes longer; 0: no limit.
+  /// Between INT, TERM or HUP sent to the launcher, which it passes on, and
+  /// SIGKILL; 0: ranks take the time they need.
+  std::chrono::milliseconds signal_grace{0};
+  /// How often all ranks are started again after one of them failed and the
+  /// others have ended, 0 to kMaxRestarts. Needs OnFailure::kEndOthers.
+  int max_restarts = 0;
+  /// All ranks are killed when the job takes longer, with all its restarts; 0:
+  /// no limit.
   std::chrono::milliseconds deadline{0};
   /// Ranks (expected to hang) that are killed as soon as all others ended.
   std::vector<int> ranks_not_awaited{};
   RankOutput output = RankOutput::kForward;
   /// Per rank and stream; what comes after is dropped.
   std::size_t capture_bytes = std::size_t{4} << 20;
+  /// Folder for logs, made if it is missing; empty: none are kept. Rank R of
+  /// attempt N writes into DIR/RUN_ID/attempt_N/R/stdout.log and stderr.log.
+  std::string log_dir{};
+  LoggedStreams logged{};
+  /// Names the job (TORCHELASTIC_RUN_ID) and its folder of logs; empty: 16
+  /// random digits.
+  std::string run_id{};
+  /// Handed to the ranks (ROLE_NAME).
+  std::string role = "default";
   LauncherSignals signals = LauncherSignals::kForward;
 
   /// @throws ConfigError naming field, value and limit.

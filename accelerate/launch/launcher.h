@@ -31,6 +31,8 @@ struct RankOutcome {
   /// What it printed, with RankOutput::kCapture.
   std::string out;
   std::string err;
+  /// The exception that torch's @record left in the rank's error file.
+  std::string recorded_error{};
 
   [[nodiscard]] bool has_ended() const {
     return exit_code || signal;
@@ -46,13 +48,15 @@ struct RankOutcome {
 
 /// How a job ended.
 struct LaunchResult {
-  /// 0 when every rank ended with 0; otherwise the code of the first rank that
-  /// failed, 128 + signal after a forwarded INT, TERM or HUP, or
-  /// kExitDeadline.
+  /// 0 when every rank of the last attempt ended with 0; otherwise the code of
+  /// the first rank that failed, 128 + signal after a forwarded INT, TERM or
+  /// HUP, or kExitDeadline.
   int exit_code = 0;
   std::optional<int> first_failed_rank;
   bool deadline_passed = false;
-  std::vector<RankOutcome> ranks; // [global_rank]
+  std::vector<RankOutcome> ranks; // [global_rank], of the last attempt
+  /// [attempt]: the rank that failed first in each attempt before the last.
+  std::vector<RankOutcome> failed_attempts{};
 };
 
 /// Runs one job. The ranks meet on a socket of 127.0.0.1 that rank 0 inherits;

@@ -4,14 +4,19 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "accelerate/launch/job_failure.h"
-#include "accelerate/launch/rank_variables.h"
 
 namespace accelerate::launch {
 
-RankGroup::RankGroup(const LaunchOptions& options, const Command& command)
+RankGroup::RankGroup(
+    const LaunchOptions& options,
+    const Command& command,
+    AttemptPlace attempt)
     : options_(options),
       command_(command),
+      attempt_(std::move(attempt)),
       started_(Clock::now()),
       ranks_(static_cast<std::size_t>(options.num_processes)),
       outcomes_(ranks_.size()) {}
@@ -22,7 +27,8 @@ void RankGroup::start_rank(int rank, RankStreams& streams, const Place& place) {
       place.job,
       {.rank = rank,
        .store_fd = place.store_fd,
-       .is_piped_python = command_.is_python && (ends.out || ends.err)});
+       .is_piped_python = command_.is_python && (ends.out || ends.err),
+       .error_file = streams.error_file(rank)});
   // Reading from a terminal is allowed to its foreground group alone.
   const bool reads_terminal = rank == 0 &&
       options_.output == RankOutput::kForward && ::isatty(STDIN_FILENO) == 1;
@@ -52,7 +58,7 @@ void RankGroup::start(RankStreams& streams, const sigset_t& signal_mask) {
     store_fd = store.fd.get();
   }
   const Environment job =
-      job_variables(options_, current_environment(), meeting_point);
+      job_variables(options_, current_environment(), meeting_point, attempt_);
   const Place place{job, signal_mask, store_fd, null.get()};
   for (int rank = 0; rank < options_.num_processes; ++rank) {
     start_rank(rank, streams, place);

@@ -12,6 +12,7 @@
 #include "accelerate/launch/launcher.h"
 #include "accelerate/launch/rank_process.h"
 #include "accelerate/launch/rank_streams.h"
+#include "accelerate/launch/rank_variables.h"
 #include "accelerate/launch/signals.h"
 #include "accelerate/launch/store_socket.h"
 
@@ -23,7 +24,10 @@ class RankGroup {
  public:
   using Clock = std::chrono::steady_clock;
 
-  RankGroup(const LaunchOptions& options, const Command& command);
+  RankGroup(
+      const LaunchOptions& options,
+      const Command& command,
+      AttemptPlace attempt);
 
   /// Opens the ports of the attempt and starts every rank.
   /// @throws as Launcher::run does
@@ -73,6 +77,7 @@ class RankGroup {
 
   const LaunchOptions& options_;
   const Command& command_;
+  AttemptPlace attempt_;
   Clock::time_point started_;
   std::vector<Rank> ranks_; // [global_rank]
   std::vector<RankOutcome> outcomes_; // [global_rank]

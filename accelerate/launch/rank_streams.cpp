@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "accelerate/error.h"
+#include "accelerate/launch/job_report.h"
 #include "accelerate/launch/traceback.h"
 
 namespace accelerate::launch {
@@ -21,17 +22,79 @@ constexpr std::size_t kMaxDrainBytes = std::size_t{1} << 20;
 
 } // namespace
 
-RankStreams::RankStreams(const LaunchOptions& options)
+RankStreams::RankStreams(
+    const LaunchOptions& options,
+    const std::string& run_id)
     : options_(options),
       out_(STDOUT_FILENO),
       err_(STDERR_FILENO),
       is_one_stream_(is_same_stream(out_, err_)),
-      tails_(static_cast<std::size_t>(options.num_processes)),
-      holds_(static_cast<std::size_t>(options.num_processes)),
-      buffer_(kReadBytes, '\0') {}
+      buffer_(kReadBytes, '\0') {
+  if (!options.log_dir.empty()) {
+    run_folder_ = std::filesystem::absolute(options.log_dir) / run_id;
+  }
+}
+
+void RankStreams::begin_attempt(int attempt) {
+  const auto world = static_cast<std::size_t>(options_.num_processes);
+  attempt_ = attempt;
+  streams_.clear();
+  tails_.assign(world, {});
+  holds_.assign(world, {});
+  log_folder_ = {};
+  if (run_folder_.empty()) {
+    return;
+  }
+  try {
+    log_folder_ = LogFolder(run_folder_, attempt, options_.num_processes);
+  } catch (const ConfigError& error) {
+    if (attempt == 0) {
+      throw;
+    }
+    warn_of_log(error.what());
+  }
+}
+
+std::string RankStreams::error_file(int rank) const {
+  return log_folder_ ? (log_folder_.of(rank) / "error.json").string() : "";
+}
+
+bool RankStreams::is_logged(int rank, Which which) const {
+  return log_folder_ &&
+      includes(
+             options_.logged.of(rank),
+             which == kOut ? Streams::kOut : Streams::kErr);
+}
+
+LogFile RankStreams::open_log(int rank, Which which) {
+  if (!is_logged(rank, which)) {
+    return {};
+  }
+  try {
+    return LogFile(
+        log_folder_.of(rank) / (which == kOut ? "stdout.log" : "stderr.log"));
+  } catch (const ConfigError& error) {
+    if (attempt_ == 0) {
+      throw;
+    }
+    warn_of_log(error.what());
+    return {};
+  }
+}
+
+void RankStreams::warn_of_log(const std::string& problem) {
+  if (!has_warned_of_log_) {
+    has_warned_of_log_ = true;
+    say(notice(concat(
+        problem,
+        "; the logs of this job are incomplete from here on, the job goes "
+        "on")));
+  }
+}
 
 bool RankStreams::inherits(int rank, Which which) const {
-  if (options_.output == RankOutput::kCapture || rank != 0) {
+  if (options_.output == RankOutput::kCapture || rank != 0 ||
+      is_logged(rank, which)) {
     return false;
   }
   const OutputQueue& own = which == kOut ? out_ : err_;
@@ -53,9 +116,16 @@ FileDescriptor RankStreams::open_pipe(int rank, Which which) {
   const auto returns = rank == 0 || options_.output == RankOutput::kCapture
       ? LineSplitter::CarriageReturn::kEndsPiece
       : LineSplitter::CarriageReturn::kOverwrites;
+  FileDescriptor read_end(ends[0]);
+  FileDescriptor write_end(ends[1]);
   streams_.push_back(
-      {rank, which, FileDescriptor(ends[0]), LineSplitter(returns), ""});
-  return FileDescriptor(ends[1]);
+      {rank,
+       which,
+       std::move(read_end),
+       LineSplitter(returns),
+       "",
+       open_log(rank, which)});
+  return write_end;
 }
 
 RankStreams::RankEnds RankStreams::open(int rank) {
@@ -120,6 +190,9 @@ bool RankStreams::read_once(Stream& stream) {
   const ssize_t got = ::read(stream.fd.get(), buffer_.data(), buffer_.size());
   if (got > 0) {
     const std::string_view bytes(buffer_.data(), static_cast<std::size_t>(got));
+    if (const std::string problem = stream.log.write(bytes); !problem.empty()) {
+      warn_of_log(problem);
+    }
     stream.splitter.feed(
         bytes, [&](std::string_view line) { pass_on(stream, line); });
     return true;

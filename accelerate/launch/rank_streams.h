@@ -12,15 +12,26 @@
 #include "accelerate/launch/launcher.h"
 #include "accelerate/launch/line_splitter.h"
 #include "accelerate/launch/line_tail.h"
+#include "accelerate/launch/log_files.h"
 #include "accelerate/launch/output_queue.h"
 #include "accelerate/launch/traceback_hold.h"
 
 namespace accelerate::launch {
 
-/// Reads every rank's standard output and error and passes whole lines on.
+/// Reads every rank's standard output and error, keeps them in files and passes
+/// whole lines on.
 class RankStreams {
  public:
-  explicit RankStreams(const LaunchOptions& options);
+  /// @param run_id names the folder of logs
+  RankStreams(const LaunchOptions& options, const std::string& run_id);
+
+  /// Forgets the ranks of the attempt before; what is still to be written
+  /// stays. Call it before open().
+  /// @throws ConfigError when the first attempt's folder of logs cannot be
+  ///   made; later ones have no logs then, and a warning says so
+  void begin_attempt(int attempt);
+  /// Where the rank may leave its exception; empty without a folder of logs.
+  [[nodiscard]] std::string error_file(int rank) const;
 
   /// The rank's ends of its pipes; an empty one where the rank inherits the
   /// launcher's stream. The caller closes them after the rank started.
@@ -70,9 +81,14 @@ class RankStreams {
     FileDescriptor fd;
     LineSplitter splitter;
     std::string captured;
+    LogFile log;
   };
 
   [[nodiscard]] bool inherits(int rank, Which which) const;
+  [[nodiscard]] bool is_logged(int rank, Which which) const;
+  [[nodiscard]] LogFile open_log(int rank, Which which);
+  /// Once per job: the disk is full or gone, and the job goes on without.
+  void warn_of_log(const std::string& problem);
   FileDescriptor open_pipe(int rank, Which which);
   OutputQueue& queue(Which which);
   [[nodiscard]] const OutputQueue& queue(Which which) const;
@@ -92,6 +108,10 @@ class RankStreams {
   std::vector<LineTail> tails_; // [rank]
   std::vector<TracebackHold> holds_; // [rank], of standard error
   std::string buffer_;
+  std::filesystem::path run_folder_; // empty: no logs
+  int attempt_ = 0;
+  LogFolder log_folder_;
+  bool has_warned_of_log_ = false;
 };
 
 } // namespace accelerate::launch

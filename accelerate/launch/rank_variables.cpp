@@ -22,6 +22,7 @@ bool is_outer_launchers(std::string_view name) {
         "ROLE_WORLD_SIZE",
         "ROLE_NAME",
         "NODE_RANK",
+        "ACCELERATE_RUN_ID",
         "ACCELERATE_STORE_FD",
         "ACCELERATE_STORE_PORT"}) {
     if (name == known) {
@@ -42,6 +43,26 @@ void keep_freed_memory(Environment& variables) {
   variables.try_emplace("MALLOC_TRIM_THRESHOLD_", "536870912");
 }
 
+/// The names by which torch and scripts written for torchrun know the attempt.
+void describe_attempt(
+    Environment& variables,
+    const LaunchOptions& options,
+    const AttemptPlace& attempt) {
+  const std::string world = std::to_string(options.num_processes);
+  const std::pair<const char*, std::string> values[] = {
+      {"TORCHELASTIC_RUN_ID", attempt.run_id},
+      // Tells ours from that of a torchrun further inside.
+      {"ACCELERATE_RUN_ID", attempt.run_id},
+      {"TORCHELASTIC_RESTART_COUNT", std::to_string(attempt.restart_count)},
+      {"TORCHELASTIC_MAX_RESTARTS", std::to_string(options.max_restarts)},
+      {"GROUP_WORLD_SIZE", "1"},
+      {"ROLE_NAME", options.role},
+      {"ROLE_WORLD_SIZE", world}};
+  for (const auto& [name, value] : values) {
+    variables.insert_or_assign(name, value);
+  }
+}
+
 } // namespace
 
 Environment current_environment() {
@@ -59,7 +80,8 @@ Environment current_environment() {
 Environment job_variables(
     const LaunchOptions& options,
     Environment base,
-    const MeetingPoint& meeting_point) {
+    const MeetingPoint& meeting_point,
+    const AttemptPlace& attempt) {
   Environment variables = std::move(base);
   const auto set = [&](const char* name, std::string value) {
     variables.insert_or_assign(name, std::move(value));
@@ -79,6 +101,7 @@ Environment job_variables(
     variables.try_emplace("GLOO_SOCKET_IFNAME", "lo");
   }
   keep_freed_memory(variables);
+  describe_attempt(variables, options, attempt);
   if (options.cpu) {
     set("ACCELERATE_USE_CPU", "true");
   }
@@ -99,6 +122,10 @@ Environment rank_variables(const Environment& job, const RankPlace& place) {
   const std::string rank = std::to_string(place.rank);
   variables.insert_or_assign("RANK", rank);
   variables.insert_or_assign("LOCAL_RANK", rank);
+  variables.insert_or_assign("ROLE_RANK", rank);
+  if (!place.error_file.empty()) {
+    variables.insert_or_assign("TORCHELASTIC_ERROR_FILE", place.error_file);
+  }
   if (place.rank == 0 && place.store_fd) {
     variables.insert_or_assign(
         "ACCELERATE_STORE_FD", std::to_string(*place.store_fd));

@@ -24,13 +24,20 @@ struct MeetingPoint {
   std::optional<std::uint16_t> store_port{};
 };
 
+/// One of the runs of a job that is started again after a failure.
+struct AttemptPlace {
+  std::string run_id = "none";
+  int restart_count = 0;
+};
+
 /// What all ranks of a job share: `base`, then options.environment, then the
 /// protocol. Defaults (OMP_NUM_THREADS, GLOO_SOCKET_IFNAME) yield to both;
 /// variables of a launcher further outside are removed.
 [[nodiscard]] ACCELERATE_API Environment job_variables(
     const LaunchOptions& options,
     Environment base,
-    const MeetingPoint& meeting_point);
+    const MeetingPoint& meeting_point,
+    const AttemptPlace& attempt = {});
 
 /// What the launcher keeps for one rank.
 struct RankPlace {
@@ -40,6 +47,8 @@ struct RankPlace {
   /// Python, and its output goes through a pipe: PYTHONUNBUFFERED is set unless
   /// it was.
   bool is_piped_python = false;
+  /// Where torch's @record writes what was raised; empty: nowhere.
+  std::string error_file{};
 };
 
 /// The environment of one rank, all of them on this machine.

@@ -20,14 +20,17 @@ bool is_ignored(int signal) {
       action.sa_handler == SIG_IGN;
 }
 
-/// A SIGPIPE that our own writes left pending must not kill the caller later.
-void discard_pending_sigpipe(const sigset_t& original_mask) {
-  if (::sigismember(&original_mask, SIGPIPE) == 0) {
-    sigset_t only_pipe;
-    ::sigemptyset(&only_pipe);
-    ::sigaddset(&only_pipe, SIGPIPE);
+/// Sent by failing writes.
+constexpr int kOfWrites[] = {SIGPIPE, SIGXFSZ};
+
+/// One that our own writes left pending must not kill the caller later.
+void discard_pending(int signal, const sigset_t& original_mask) {
+  if (::sigismember(&original_mask, signal) == 0) {
+    sigset_t only;
+    ::sigemptyset(&only);
+    ::sigaddset(&only, signal);
     const timespec no_wait{};
-    while (::sigtimedwait(&only_pipe, nullptr, &no_wait) == SIGPIPE) {
+    while (::sigtimedwait(&only, nullptr, &no_wait) == signal) {
     }
   }
 }
@@ -61,7 +64,9 @@ SignalScope::SignalScope(LauncherSignals mode) {
         describe_errno(errno));
   }
   sigset_t blocked = watched;
-  ::sigaddset(&blocked, SIGPIPE);
+  for (const int signal : kOfWrites) {
+    ::sigaddset(&blocked, signal);
+  }
   ::pthread_sigmask(SIG_BLOCK, &blocked, &original_mask_);
 
   // Where SIGCHLD is ignored the kernel throws exit statuses away.
@@ -74,7 +79,9 @@ SignalScope::SignalScope(LauncherSignals mode) {
 }
 
 SignalScope::~SignalScope() {
-  discard_pending_sigpipe(original_mask_);
+  for (const int signal : kOfWrites) {
+    discard_pending(signal, original_mask_);
+  }
   if (original_child_action_.sa_handler == SIG_IGN) {
     ::sigaction(SIGCHLD, &original_child_action_, nullptr);
   }

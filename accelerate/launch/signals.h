@@ -18,7 +18,8 @@ namespace accelerate::launch {
 [[nodiscard]] bool ends_job(int signal);
 
 /// Blocks the forwarded signals (those that are not ignored already: nohup must
-/// go on working) and SIGPIPE in this thread, and makes sure that children can
+/// go on working) and SIGPIPE and SIGXFSZ (a log that
+/// reached its limit) in this thread, and makes sure that children can
 /// be waited for. Puts everything back when it dies.
 class SignalScope {
  public:

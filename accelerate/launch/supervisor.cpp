@@ -3,7 +3,13 @@
 
 #include <poll.h>
 
+#include <cstdio>
+#include <random>
+#include <utility>
 #include <vector>
+
+#include "accelerate/error.h"
+#include "accelerate/launch/job_report.h"
 
 namespace accelerate::launch {
 namespace {
@@ -14,13 +20,21 @@ using Clock = std::chrono::steady_clock;
 /// not read. Without an interruption it waits as any program would.
 constexpr std::chrono::seconds kFlushTime{2};
 
+std::string new_run_id() {
+  std::random_device random;
+  char text[17];
+  std::snprintf(text, sizeof text, "%08x%08x", random(), random());
+  return text;
+}
+
 } // namespace
 
 Supervisor::Supervisor(const LaunchOptions& options, const Command& command)
     : options_(options),
       command_(command),
+      run_id_(options.run_id.empty() ? new_run_id() : options.run_id),
       signals_(options.signals),
-      streams_(options) {
+      streams_(options, run_id_) {
   if (options.deadline.count() > 0) {
     state_.deadline = Clock::now() + options.deadline;
   }
@@ -50,11 +64,32 @@ void Supervisor::flush() {
   }
 }
 
+bool Supervisor::is_restarted(const LaunchResult& result, int attempt) const {
+  return result.first_failed_rank && attempt < options_.max_restarts &&
+      !state_.interrupted_by && !state_.deadline_passed;
+}
+
 LaunchResult Supervisor::run() {
-  JobAttempt attempt({options_, command_, signals_, streams_, state_});
-  LaunchResult result = attempt.run();
-  flush();
-  return result;
+  std::vector<RankOutcome> failed;
+  for (int number = 0;; ++number) {
+    streams_.begin_attempt(number);
+    JobAttempt attempt(
+        {options_, command_, signals_, streams_, state_},
+        {.run_id = run_id_, .restart_count = number});
+    LaunchResult result = attempt.run();
+    if (!is_restarted(result, number)) {
+      flush();
+      result.failed_attempts = std::move(failed);
+      return result;
+    }
+    const auto first = static_cast<std::size_t>(*result.first_failed_rank);
+    failed.push_back(std::move(result.ranks[first]));
+    streams_.say(notice(concat(
+        "starting all ranks again, restart ",
+        number + 1,
+        " of ",
+        options_.max_restarts)));
+  }
 }
 
 } // namespace accelerate::launch

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 
 #include "accelerate/launch/job_attempt.h"
 #include "accelerate/launch/launcher.h"
@@ -22,11 +23,14 @@ class Supervisor {
   [[nodiscard]] LaunchResult run();
 
  private:
+  [[nodiscard]] bool is_restarted(const LaunchResult& result, int attempt)
+      const;
   /// Writes what is left to write.
   void flush();
 
   const LaunchOptions& options_;
   const Command& command_;
+  const std::string run_id_;
   // Before everything that writes or starts: restores the signal mask last.
   SignalScope signals_;
   RankStreams streams_;

@@ -2,13 +2,15 @@
 //
 //   rank_actor action…   every rank does the actions in order
 //   rank_actor 1:action  only rank 1 does it
+//   rank_actor @1:action only after one restart; also 1:@1:action
 //
 // Actions: exit=N, signal=N, stop, sleep=MS, out=TEXT, err=TEXT, env=NAME, fds,
 // stdin, pid, ignore-term, catch=N (exit 40 + N on signal N), echo-signals
 // (print each signal's name), megabytes=N, spawn (a child that sleeps in the
 // rank's group; prints its pid), store (print the address of the inherited
 // socket), connect=NAME (to the port in that variable), ready=FILE (appends a
-// line with rank and pid). Escapes in TEXT: \n and \r.
+// line with rank and pid), record=TEXT (into the error file, as torch's @record
+// does). Escapes in TEXT: \n and \r.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -152,6 +154,13 @@ void print_stdin() {
   write_all(1, "stdin " + std::to_string(got) + '\n');
 }
 
+void record(const std::string& message) {
+  const std::string path = value_of("TORCHELASTIC_ERROR_FILE");
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  write_all(fd, R"({"message": {"message": ")" + message + R"("}})");
+  ::close(fd);
+}
+
 void act(const std::string& action) {
   const std::size_t equals = action.find('=');
   const std::string verb = action.substr(0, equals);
@@ -181,6 +190,7 @@ void act(const std::string& action) {
       {"echo-signals", [](auto&, long) { echo_signals(); }},
       {"megabytes", [](auto&, long n) { print_megabytes(n); }},
       {"spawn", [](auto&, long) { spawn_sleeper(); }},
+      {"record", [](auto& text, long) { record(text); }},
       {"ready", [](auto& path, long) { announce(path); }}};
   const auto found = verbs.find(verb);
   if (found == verbs.end()) {
@@ -190,20 +200,30 @@ void act(const std::string& action) {
   found->second(value, number);
 }
 
+/// Removes `MARKnumber:` from the front.
+/// @return false when it is there with another number
+bool is_for(std::string& action, const std::string& mark, const char* number) {
+  if (!action.starts_with(mark)) {
+    return true;
+  }
+  const std::size_t end = action.find_first_not_of("0123456789", mark.size());
+  if (end == mark.size() || end == std::string::npos || action[end] != ':') {
+    return true;
+  }
+  const std::string wanted = action.substr(mark.size(), end - mark.size());
+  action.erase(0, end + 1);
+  return wanted == value_of(number);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
-  const std::string prefix = value_of("RANK") + ':';
   for (int i = 1; i < argc; ++i) {
     std::string action = argv[i];
-    const std::size_t digits = action.find_first_not_of("0123456789");
-    if (digits != 0 && digits != std::string::npos && action[digits] == ':') {
-      if (!action.starts_with(prefix)) {
-        continue;
-      }
-      action.erase(0, prefix.size());
+    if (is_for(action, "", "RANK") &&
+        is_for(action, "@", "TORCHELASTIC_RESTART_COUNT")) {
+      act(action);
     }
-    act(action);
   }
   return 0;
 }

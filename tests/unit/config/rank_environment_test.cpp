@@ -253,6 +253,12 @@ TEST(RankEnvironment, LetsTheInnermostLauncherDecide) {
   const RankEnvironment nested =
       read(with(kOurs, {{"TORCHELASTIC_RUN_ID", "x"}}));
   EXPECT_EQ(nested.origin, "torchrun");
+  const std::map<std::string, std::string> run_id{
+      {"TORCHELASTIC_RUN_ID", "x"}, {"ACCELERATE_RUN_ID", "x"}};
+  EXPECT_EQ(read(with(kOurs, run_id)).origin, "accelerate");
+  EXPECT_EQ(
+      read(with(with(kOurs, run_id), {{"TORCHELASTIC_RUN_ID", "y"}})).origin,
+      "torchrun");
   EXPECT_FALSE(nested.store_listen_fd);
   EXPECT_EQ(nested.main_port, 40001);
   // Our launcher inside an MPI task or a Slurm step.

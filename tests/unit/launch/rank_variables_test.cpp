@@ -50,14 +50,18 @@ TEST(RankVariables, ForgetLaunchersFurtherOutside) {
       {"NODE_RANK", "1"},
       {"GROUP_RANK", "1"},
       {"RANK", "9"},
+      {"TORCHELASTIC_ERROR_FILE", "/outer.json"},
+      {"ACCELERATE_RUN_ID", "x"},
       {"ACCELERATE_STORE_FD", "5"},
       {"ACCELERATE_STORE_PORT", "55"},
       {"KEPT", "yes"}};
   const Environment variables =
       variables_of({.program = "p", .num_processes = 2}, outer, 1);
-  EXPECT_FALSE(variables.contains("TORCHELASTIC_RUN_ID"));
+  EXPECT_EQ(variables.at("TORCHELASTIC_RUN_ID"), "none");
+  EXPECT_EQ(variables.at("ACCELERATE_RUN_ID"), "none");
+  EXPECT_FALSE(variables.contains("TORCHELASTIC_ERROR_FILE"));
   EXPECT_FALSE(variables.contains("TORCHELASTIC_USE_AGENT_STORE"));
-  EXPECT_FALSE(variables.contains("GROUP_WORLD_SIZE"));
+  EXPECT_EQ(variables.at("GROUP_WORLD_SIZE"), "1");
   EXPECT_FALSE(variables.contains("NODE_RANK"));
   EXPECT_FALSE(variables.contains("ACCELERATE_STORE_FD"));
   EXPECT_EQ(variables.at("ACCELERATE_STORE_PORT"), "4243");
@@ -67,6 +71,32 @@ TEST(RankVariables, ForgetLaunchersFurtherOutside) {
   // One rank has nobody to meet.
   EXPECT_FALSE(job_variables({.program = "p"}, outer, {.program_port = 4242})
                    .contains("ACCELERATE_STORE_PORT"));
+}
+
+TEST(RankVariables, NameTheAttemptAsTorchrunDoes) {
+  const LaunchOptions options{
+      .program = "p", .num_processes = 2, .max_restarts = 5, .role = "trainer"};
+  const Environment variables = rank_variables(
+      job_variables(
+          options,
+          {},
+          {.program_port = 4242},
+          {.run_id = "abc", .restart_count = 3}),
+      {.rank = 1, .error_file = "/logs/1/error.json"});
+  const Environment expected{
+      {"TORCHELASTIC_RUN_ID", "abc"},
+      {"TORCHELASTIC_RESTART_COUNT", "3"},
+      {"TORCHELASTIC_MAX_RESTARTS", "5"},
+      {"TORCHELASTIC_ERROR_FILE", "/logs/1/error.json"},
+      {"GROUP_WORLD_SIZE", "1"},
+      {"ROLE_NAME", "trainer"},
+      {"ROLE_RANK", "1"},
+      {"ROLE_WORLD_SIZE", "2"}};
+  for (const auto& [name, value] : expected) {
+    EXPECT_EQ(variables.at(name), value) << name;
+  }
+  // It would say that a store of the launcher's listens at MASTER_PORT.
+  EXPECT_FALSE(variables.contains("TORCHELASTIC_USE_AGENT_STORE"));
 }
 
 TEST(RankVariables, HaveDefaultsThatYield) {
