@@ -37,10 +37,13 @@ Action refuse(const CLI::App& app, const std::string& what) {
       stderr, concat(name, ": ", what, join, name, " --help\n"), kExitUsage);
 }
 
-/// All flags of `app`, with dashes, and its subcommands.
+/// The flags that --help of `app` shows, with dashes, and its subcommands.
 std::vector<std::string> known_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) {
+      continue; // not offered
+    }
     for (const std::string& name : option->get_lnames()) {
       names.push_back("--" + name);
     }

@@ -1,5 +1,5 @@
 // cli/foreign_flags.h: flags that users of other launchers know and
-// `accelerate launch` does not have.
+// `accelerate launch` calls otherwise.
 #pragma once
 
 #include <string>
@@ -7,13 +7,12 @@
 
 namespace accelerate::cli {
 
-/// Says of a flag of the original's `accelerate launch` that it is not
-/// supported yet, and of another launcher's flag what it is called here, so
-/// that nobody looks for a typing mistake.
+/// Says what a flag of torchrun, mpirun and the like is called here, so that
+/// nobody looks for a typing mistake.
 /// @param flag with dashes, without a value; `-` and `_` between words are the
 ///   same
-/// @return such as `'--tee' is not supported yet`; empty for other words
-/// Source: `accelerate launch --help` of Hugging Face Accelerate 1.15.
+/// @return such as `unknown flag '-n'; did you mean '--num_processes'?`; empty
+///   for other words
 [[nodiscard]] std::string explain_foreign_flag(std::string_view flag);
 
 } // namespace accelerate::cli

@@ -1,18 +1,26 @@
 // cli/launch_command.cpp: `accelerate launch [flags] program [arguments]`.
+#include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <system_error>
 
 #include <CLI/App.hpp>
 
-#include "accelerate/config/parse_number.h"
+#include "accelerate/config/launch_option_table.h"
+#include "accelerate/config/launch_settings.h"
 #include "accelerate/error.h"
+#include "accelerate/launch/gpu_count.h"
 #include "accelerate/launch/launcher.h"
+#include "accelerate/launch/options_from_settings.h"
 #include "cli/commands.h"
 #include "cli/help_format.h"
 
 namespace accelerate::cli {
 namespace {
+
+using config::GivenValue;
+using config::LaunchOption;
 
 constexpr const char* kDescription =
     "Start a program as ranks on this machine, watch them\n"
@@ -24,7 +32,8 @@ constexpr const char* kDescription =
 constexpr const char* kFooter =
     "Everything after PROGRAM belongs to the program. A PROGRAM ending in .py\n"
     "and a module are run by the Python beside this program, else by that of\n"
-    "the active environment.\n"
+    "the active environment. Words in flags may be joined by - as well as _.\n"
+    "What no flag says is taken from the variable that the flag sets.\n"
     "\n"
     "Exit codes: 0 all ranks succeeded; the code of the first rank that "
     "failed,\n"
@@ -33,105 +42,97 @@ constexpr const char* kFooter =
     "\n"
     "Examples:\n"
     "  accelerate launch --num_processes 2 train.py --epochs 3\n"
-    "  accelerate launch --cpu -m package.train\n"
+    "  accelerate launch --cpu --num_processes 4 -m package.train\n"
     "  accelerate launch --num_processes 2 ./train";
 
-int parse_num_processes(const std::string& text) {
-  const auto number = config::parse_number<int>(text);
-  if (!number || *number < 1 || *number > kMaxLocalRanks) {
-    throw CLI::ValidationError(concat(
-        "--num_processes ",
-        text,
-        ": expected a number from 1 to ",
-        kMaxLocalRanks,
-        ", then the program"));
-  }
-  return *number;
-}
+/// What flags said, in the order of the command line.
+using Flags = std::shared_ptr<std::vector<GivenValue>>;
 
-std::string parse_precision(const std::string& text) {
-  if (text != "no" && text != "fp16" && text != "bf16") {
-    throw CLI::ValidationError(concat(
-        "--mixed_precision ",
-        text,
-        text == "fp8" ? " is not supported yet" : " is no precision",
-        ", expected no, fp16 or bf16"));
+/// `-x,--some_name,--some-name`
+std::string spellings(const LaunchOption& option) {
+  std::string name(option.name);
+  std::string text =
+      option.short_name ? concat('-', option.short_name, ',') : "";
+  text += "--" + name;
+  if (name.find('_') != std::string::npos) {
+    std::replace(name.begin(), name.end(), '_', '-');
+    text += ",--" + name;
   }
   return text;
 }
 
-/// A flag of the original of which only the value that asks for what happens
-/// anyway is supported.
-struct FixedFlag {
-  const char* name;
-  const char* other_spelling;
-  std::string only_value;
-  const char* description;
-};
-
-void add_fixed_flag(CLI::App& command, const FixedFlag& flag) {
-  const auto accept = [flag](const std::string& text) {
-    if (text != flag.only_value) {
-      throw CLI::ValidationError(concat(
-          flag.name,
-          ' ',
-          text,
-          " is not supported yet, expected ",
-          flag.only_value));
-    }
-  };
-  command
-      .add_option_function<std::string>(
-          concat(flag.name, ',', flag.other_spelling), accept, flag.description)
-      ->type_name(flag.only_value);
+/// What stands in --help for the value: the choices, when they are few.
+std::string value_name(const LaunchOption& option) {
+  constexpr std::size_t kFew = 32;
+  return option.values.size() > kFew ? "NAME" : std::string(option.values);
 }
 
-void add_flags(CLI::App& command, LaunchOptions& options) {
-  command.set_help_flag("-h,--help", "Print this and exit");
-  command.add_flag(
-      "--cpu",
-      options.cpu,
-      "Use the CPU even where there is an accelerator (sets\n"
-      "ACCELERATE_USE_CPU)");
-  command.add_flag_callback(
-      "--debug",
-      [&options] { options.environment["ACCELERATE_DEBUG_MODE"] = "true"; },
-      "Compare every exchange between ranks before it begins (sets\n"
-      "ACCELERATE_DEBUG_MODE)");
-  command
-      .add_option_function<std::string>(
-          "--num_processes,--num-processes",
-          [&options](const std::string& text) {
-            options.num_processes = parse_num_processes(text);
-          },
-          "Ranks to start (default 1)")
-      ->type_name("N");
-  command.add_flag_callback(
-      "-m,--module",
-      [&options] { options.kind = ProgramKind::kPythonModule; },
-      "PROGRAM is a Python module, run as by python -m");
-  command
-      .add_option_function<std::string>(
-          "--mixed_precision,--mixed-precision",
-          [&options](const std::string& text) {
-            options.environment["ACCELERATE_MIXED_PRECISION"] =
-                parse_precision(text);
-          },
-          "Arithmetic of models that the program prepares: no, fp16\n"
-          "or bf16 (sets ACCELERATE_MIXED_PRECISION)")
-      ->type_name("PRECISION");
-  const FixedFlag fixed_flags[] = {
-      {"--num_machines",
-       "--num-machines",
-       "1",
-       "Several machines are not supported yet"},
-      {"--dynamo_backend",
-       "--dynamo-backend",
-       "no",
-       "Compiling is not supported yet"}};
-  for (const FixedFlag& flag : fixed_flags) {
-    add_fixed_flag(command, flag);
+/// What stands in --help beside the flag.
+std::string description(const LaunchOption& option) {
+  std::string text(option.help);
+  const char* more = " (";
+  if (value_name(option) != option.values) {
+    text += more;
+    for (const char c : option.values) {
+      text += c == '|' ? ", " : std::string(1, c);
+    }
+    more = "; ";
   }
+  if (!option.default_value.empty()) {
+    text += concat(more, "default ", option.default_value);
+    more = "; ";
+  }
+  if (!option.variable.empty()) {
+    text += concat(more, "sets ", option.variable);
+    more = "; ";
+  }
+  return text + (*more == ';' ? ")" : "");
+}
+
+void take_flag(
+    const LaunchOption& option,
+    const std::string& value,
+    std::vector<GivenValue>& flags) {
+  const std::string flag = concat("--", option.name);
+  if (const auto problem = config::problem_with(option, value);
+      !problem.empty()) {
+    const bool may_be_program = option.kind == config::OptionKind::kCount;
+    throw CLI::ValidationError(concat(
+        flag,
+        ' ',
+        value,
+        ": ",
+        problem,
+        may_be_program ? ", then the program" : ""));
+  }
+  if (const auto reason = config::refusal_of(option, value); !reason.empty()) {
+    const bool has_value = config::takes_value(option);
+    throw CLI::ValidationError(
+        concat(flag, has_value ? ' ' + value : "", ": ", reason));
+  }
+  flags.push_back({&option, value, flag});
+}
+
+void add_flag(CLI::App& command, const LaunchOption& option, Flags flags) {
+  CLI::Option* added = nullptr;
+  if (config::takes_value(option)) {
+    added = command.add_option_function<std::string>(
+        spellings(option),
+        [&option, flags](const std::string& value) {
+          take_flag(option, value, *flags);
+        },
+        description(option));
+    added->type_name(value_name(option));
+  } else {
+    added = command.add_flag_callback(
+        spellings(option),
+        [&option, flags] { take_flag(option, "true", *flags); },
+        description(option));
+  }
+  added->group(
+      config::refusal_of(option).empty()
+          ? std::string(config::section_title(option.section))
+          : "");
 }
 
 /// The folder of the running program, in whose Python environment, if it is
@@ -141,21 +142,51 @@ std::string own_folder() {
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
 }
 
+int launch(
+    const std::vector<GivenValue>& flags,
+    const std::vector<std::string>& program) {
+  LaunchOptions options;
+  try {
+    const config::LaunchSettings settings(flags, {}, process_environment());
+    options = options_from_settings(settings, visible_gpu_count());
+  } catch (const ConfigError& error) {
+    std::fputs(
+        concat(
+            "accelerate launch: ",
+            error.what(),
+            "; see accelerate launch --help\n")
+            .c_str(),
+        stderr);
+    return kExitUsage;
+  }
+  options.program = program.front();
+  options.args.assign(program.begin() + 1, program.end());
+  options.python_folder = own_folder();
+  return launch_job(options);
+}
+
 } // namespace
 
 void add_launch_command(CLI::App& app, Commands& commands) {
-  auto options = std::make_shared<LaunchOptions>();
+  const Flags flags = std::make_shared<std::vector<GivenValue>>();
   CLI::App* command = app.add_subcommand("launch", kDescription);
   command->footer(kFooter);
   command->formatter(std::make_shared<HelpFormat>(
       "accelerate launch [flags] PROGRAM [arguments]"));
   command->prefix_command();
-  add_flags(*command, *options);
-  commands[command] = [options](const std::vector<std::string>& rest) {
-    options->program = rest.front();
-    options->args.assign(rest.begin() + 1, rest.end());
-    options->python_folder = own_folder();
-    return launch_job(*options);
+  command->set_help_flag("-h,--help", "Print this and exit")
+      ->group(
+          std::string(config::section_title(config::OptionSection::kGeneral)));
+  // Only now: other commands start without the time that so many flags take.
+  command->preparse_callback([command, flags](std::size_t) {
+    for (const LaunchOption& option : config::launch_option_table()) {
+      if (!option.is_file_only) {
+        add_flag(*command, option, flags);
+      }
+    }
+  });
+  commands[command] = [flags](const std::vector<std::string>& rest) {
+    return launch(*flags, rest);
   };
 }
 

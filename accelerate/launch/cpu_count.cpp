@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <fstream>
-#include <set>
+#include <map>
 #include <string>
 
 namespace accelerate {
@@ -20,12 +20,14 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
-int cores_in_affinity() {
+/// The processors this process may run on, those of one core together.
+std::vector<std::vector<int>> allowed_cores() {
   cpu_set_t mask;
   if (::sched_getaffinity(0, sizeof mask, &mask) != 0) {
-    return 1;
+    return {};
   }
-  std::set<std::string> cores;
+  std::vector<std::vector<int>> cores;
+  std::map<std::string, std::size_t> place_of; // by the names of its threads
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (CPU_ISSET(cpu, &mask)) {
       const std::string folder =
@@ -33,10 +35,20 @@ int cores_in_affinity() {
       // The list names all hyper-threads of the core, hence the core. Without
       // it (some containers) each processor counts.
       const std::string siblings = first_line(folder + "thread_siblings_list");
-      cores.insert(siblings.empty() ? "cpu" + std::to_string(cpu) : siblings);
+      const std::string name =
+          siblings.empty() ? "cpu" + std::to_string(cpu) : siblings;
+      const auto [found, is_new] = place_of.emplace(name, cores.size());
+      if (is_new) {
+        cores.emplace_back();
+      }
+      cores[found->second].push_back(cpu);
     }
   }
-  return static_cast<int>(cores.size());
+  return cores;
+}
+
+int cores_in_affinity() {
+  return static_cast<int>(allowed_cores().size());
 }
 
 /// Whole cores the control group may use, 0 without a limit.
@@ -61,6 +73,21 @@ int physical_core_count() {
 
 int threads_per_rank(int local_world_size) {
   return std::max(1, physical_core_count() / std::max(1, local_world_size));
+}
+
+std::vector<int> processors_of_rank(LocalPlace place) {
+  const auto cores = allowed_cores();
+  const std::size_t count = std::max<std::size_t>(cores.size(), 1);
+  const auto ranks = static_cast<std::size_t>(std::max(1, place.world_size));
+  const auto rank = static_cast<std::size_t>(std::max(0, place.rank));
+  const std::size_t begin = std::min(rank * count / ranks, count - 1);
+  const std::size_t end =
+      std::min(std::max((rank + 1) * count / ranks, begin + 1), cores.size());
+  std::vector<int> processors;
+  for (std::size_t core = begin; core < end; ++core) {
+    processors.insert(processors.end(), cores[core].begin(), cores[core].end());
+  }
+  return processors.empty() ? std::vector<int>{0} : processors;
 }
 
 } // namespace accelerate

@@ -145,13 +145,14 @@ std::string failure_report(
         " raised ",
         exception,
         " first; its traceback is above"));
-  } else {
+  } else if (!options.quiet || !traceback.text.empty()) {
     report += shown_tail(
         failed,
         traceback.place == ReportedTraceback::Place::kHere ? traceback.text
                                                            : "");
   }
-  if (!others.empty() && options.on_failure == OnFailure::kEndOthers) {
+  if (!options.quiet && !others.empty() &&
+      options.on_failure == OnFailure::kEndOthers) {
     report += notice(concat(
         "ending rank",
         others.size() > 1 ? "s " : " ",

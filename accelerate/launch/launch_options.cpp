@@ -84,7 +84,6 @@ void LaunchOptions::validate() const {
       " where the others go on after a failure, expected 0");
   check_run_id(run_id);
   check_no_zero_byte("log_dir", log_dir);
-  check_no_zero_byte("role", role);
   for (const int rank : ranks_not_awaited) {
     ACCELERATE_CHECK(
         rank >= 0 && rank < num_processes,
@@ -96,6 +95,7 @@ void LaunchOptions::validate() const {
         num_processes - 1);
   }
   check_no_zero_byte("program", program);
+  check_no_zero_byte("role", role);
   for (const std::string& argument : args) {
     check_no_zero_byte("args", argument);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ enum class ProgramKind {
   kFile,
   /// A Python module such as `package.train`, run as `python -m` would.
   kPythonModule,
+  /// As kFile, but a name ending in `.py` is executed like any other.
+  kExecutable,
 };
 
 /// What the launcher does with signals sent to itself.
@@ -64,6 +67,13 @@ struct ACCELERATE_API LaunchOptions {
   /// Set for every rank over what the launcher's own environment says. The
   /// variables of the protocol itself cannot be changed.
   std::map<std::string, std::string> environment{};
+  /// Kept for the program's own meeting point (MASTER_PORT); 0: a free one,
+  /// which is also taken, with a warning, when somebody uses this one.
+  std::uint16_t program_port = 0;
+  /// Keep each rank on its share of the cores that the launcher may use.
+  bool bind_cores = false;
+  /// Of a failure say only which rank it was and show its traceback.
+  bool quiet = false;
 
   OnFailure on_failure = OnFailure::kEndOthers;
   /// Between SIGTERM and SIGKILL.

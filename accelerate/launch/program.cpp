@@ -170,7 +170,7 @@ Command resolve_command(
     check_module_name(program);
     return with_python(options, lookup);
   }
-  if (program.ends_with(".py")) {
+  if (options.kind == ProgramKind::kFile && program.ends_with(".py")) {
     check_file(program, R_OK);
     return with_python(options, lookup);
   }

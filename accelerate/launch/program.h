@@ -37,10 +37,10 @@ struct Command {
 };
 
 /// Finds a program: a name with a slash is a path, one without is looked up in
-/// PATH. A name ending in `.py`, and any module, is run by the interpreter of
-/// LaunchOptions::python_folder, of $VIRTUAL_ENV, of $CONDA_PREFIX, or python3
-/// from PATH, in this order. No shell is involved; whether a module exists is
-/// left to Python.
+/// PATH. A name ending in `.py` (unless kExecutable), and any module, is run by
+/// the interpreter of LaunchOptions::python_folder, of $VIRTUAL_ENV, of
+/// $CONDA_PREFIX, or python3 from PATH, in this order. No shell is involved;
+/// whether a module exists is left to Python.
 /// @throws ProgramError naming path and reason; ConfigError for a module name
 ///   that is a path.
 [[nodiscard]] ACCELERATE_API Command resolve_command(

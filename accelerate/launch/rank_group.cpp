@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "accelerate/error.h"
+#include "accelerate/launch/cpu_count.h"
 #include "accelerate/launch/job_failure.h"
 
 namespace accelerate::launch {
@@ -40,7 +42,10 @@ void RankGroup::start_rank(int rank, RankStreams& streams, const Place& place) {
        .stdout_fd = ends.out.get(),
        .stderr_fd = ends.err.get(),
        .kept_fd = rank == 0 ? place.store_fd.value_or(-1) : -1,
-       .group = reads_terminal ? Group::kLaunchers : Group::kOwn});
+       .group = reads_terminal ? Group::kLaunchers : Group::kOwn,
+       .processors = options_.bind_cores
+           ? processors_of_rank({rank, options_.num_processes})
+           : std::vector<int>{}});
   RankOutcome& outcome = outcomes_[static_cast<std::size_t>(rank)];
   outcome.global_rank = rank;
   outcome.pid = at(rank).process.pid();
@@ -48,7 +53,15 @@ void RankGroup::start_rank(int rank, RankStreams& streams, const Place& place) {
 
 void RankGroup::start(RankStreams& streams, const sigset_t& signal_mask) {
   const FileDescriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  program_port_ = reserve_port();
+  program_port_ = reserve_port(options_.program_port);
+  if (options_.program_port != 0 &&
+      program_port_.port != options_.program_port) {
+    streams.say(notice(concat(
+        "port ",
+        options_.program_port,
+        " is in use; the program gets port ",
+        program_port_.port)));
+  }
   MeetingPoint meeting_point{.program_port = program_port_.port};
   StoreSocket store;
   std::optional<int> store_fd;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -31,6 +32,7 @@ struct ChildPlan {
   bool own_group = true;
   pid_t parent = 0;
   const sigset_t* mask = nullptr;
+  const cpu_set_t* processors = nullptr;
   /// Written by the child when it could not become the program.
   volatile int error = 0;
 };
@@ -73,6 +75,10 @@ void become_program(const ChildPlan& plan) {
   }
   if (plan.own_group && ::setpgid(0, 0) != 0) {
     return;
+  }
+  // A group of processors that has changed meanwhile is no reason to fail.
+  if (plan.processors) {
+    ::sched_setaffinity(0, sizeof *plan.processors, plan.processors);
   }
   for (int stream = 0; stream < 3; ++stream) {
     if (plan.streams[stream] >= 0 && ::dup2(plan.streams[stream], stream) < 0) {
@@ -176,6 +182,12 @@ RankProcess RankProcess::spawn(const SpawnRequest& request) {
   plan.own_group = request.group == Group::kOwn;
   plan.parent = ::getpid();
   plan.mask = &request.signal_mask;
+  cpu_set_t processors;
+  CPU_ZERO(&processors);
+  for (const int processor : request.processors) {
+    CPU_SET(static_cast<std::size_t>(processor), &processors);
+  }
+  plan.processors = request.processors.empty() ? nullptr : &processors;
 
   sigset_t all;
   sigset_t before;

@@ -31,6 +31,8 @@ struct SpawnRequest {
   /// above 2 is closed.
   int kept_fd = -1;
   Group group = Group::kOwn;
+  /// The process stays on these processors; empty: on the launcher's.
+  std::vector<int> processors{};
 };
 
 /// How a process ended: exactly one of the two is set.

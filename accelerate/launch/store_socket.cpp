@@ -34,10 +34,10 @@ FileDescriptor open_socket(int family) {
   return FileDescriptor(low ? ::fcntl(low.get(), F_DUPFD_CLOEXEC, 3) : -1);
 }
 
-/// Binds to a port that the kernel chooses.
+/// Binds to the port of the address; 0: the kernel chooses.
 /// @return the port; 0, with errno set, on failure
 template <typename Address>
-std::uint16_t bind_to_any_port(int fd, const Address& address) {
+std::uint16_t bind_to_port(int fd, const Address& address) {
   sockaddr_storage bound{};
   socklen_t length = sizeof bound;
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
@@ -61,7 +61,7 @@ ReservedPort reserve_at(const Address& address, int family) {
   if (family == AF_INET6) {
     ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   }
-  reserved.port = bind_to_any_port(fd, address);
+  reserved.port = bind_to_port(fd, address);
   return reserved;
 }
 
@@ -74,21 +74,26 @@ StoreSocket open_store_socket() {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  store.port = bind_to_any_port(store.fd.get(), address);
+  store.port = bind_to_port(store.fd.get(), address);
   check(store.port > 0 ? 0 : -1, "bind");
   check(::listen(store.fd.get(), SOMAXCONN), "listen");
   return store;
 }
 
-ReservedPort reserve_port() {
+ReservedPort reserve_port(std::uint16_t wanted) {
   sockaddr_in6 both{};
   both.sin6_family = AF_INET6;
+  both.sin6_port = htons(wanted);
   ReservedPort reserved = reserve_at(both, AF_INET6);
   if (reserved.port == 0) {
     // A machine without IPv6.
     sockaddr_in old{};
     old.sin_family = AF_INET;
+    old.sin_port = htons(wanted);
     reserved = reserve_at(old, AF_INET);
+  }
+  if (reserved.port == 0 && wanted != 0) {
+    return reserve_port();
   }
   ACCELERATE_CHECK(
       reserved.port > 0,

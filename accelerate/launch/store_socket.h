@@ -29,7 +29,9 @@ struct ReservedPort {
   std::uint16_t port = 0;
 };
 
+/// @param wanted 0: a port that the kernel chooses
+/// @return another port than the wanted one when somebody uses that
 /// @throws ConfigError when there is no port or descriptor left.
-[[nodiscard]] ReservedPort reserve_port();
+[[nodiscard]] ReservedPort reserve_port(std::uint16_t wanted = 0);
 
 } // namespace accelerate::launch

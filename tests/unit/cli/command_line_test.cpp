@@ -49,22 +49,27 @@ TEST(CommandLine, ExplainsMistakesInOneLine) {
       {{"launch", "-m"}, "nothing to run"},
       {{"launch", "--num_proceses", "2", "x"},
        "unknown flag '--num_proceses'; did you mean '--num_processes'?"},
-      {{"launch", "--gpu_ides=1", "x"}, "unknown flag '--gpu_ides'; see"},
-      {{"launch", "--gpu_ids=1", "x"}, "'--gpu_ids' is not supported yet; see"},
-      {{"launch", "--cpu", "--config-file", "c.yaml", "x"},
-       "'--config-file' is not supported yet"},
+      {{"launch", "--gpu_idx=1", "x"},
+       "unknown flag '--gpu_idx'; did you mean '--gpu_ids'?"},
+      {{"launch", "--zero-stagee=1", "x"}, "unknown flag '--zero-stagee'; see"},
+      {{"launch", "--zero-stage", "2", "x"},
+       "--zero_stage 2: this version does not drive DeepSpeed"},
+      {{"launch", "--tpu", "x"}, "--tpu: TPUs need torch_xla"},
+      {{"launch", "--max_restarts=2", "x"},
+       "--max_restarts 2: not supported yet"},
+      {{"launch", "--gpu_ids", "", "x"}, "--gpu_ids : expected a value"},
+      {{"launch", "--cpu", "--multi-gpu", "x"},
+       "--cpu and --multi_gpu contradict each other"},
       {{"launch", "-n", "2", "x"},
        "unknown flag '-n'; did you mean '--num_processes'?"},
       {{"launch", "--nproc", "2", "x"}, "did you mean '--num_processes'?"},
       {{"launch", "--num_processes", "train.py"},
        "--num_processes train.py: expected a number from 1 to 1024, then the "
        "program"},
-      {{"launch", "--mixed_precision", "fp8", "x"},
-       "--mixed_precision fp8 is not supported yet, expected no, fp16 or bf16"},
       {{"launch", "--mixed_precision", "half", "x"},
-       "--mixed_precision half is no precision, expected no, fp16 or bf16"},
-      {{"launch", "--num-machines=2", "x"}, "--num_machines 2 is not"},
-      {{"launch", "--dynamo_backend", "inductor", "x"}, "--dynamo_backend"},
+       "--mixed_precision half: expected no, fp16, bf16 or fp8; see"},
+      {{"launch", "--num-machines=2", "x"}, "--num_machines 2: several"},
+      {{"launch", "--fp8_backend", "msamp", "x"}, "does not drive MS-AMP"},
       {{"--gpu_ids"}, "accelerate: unknown flag '--gpu_ids'"},
       {{"launch", "--num_processes"}, "--num_processes: 1 required N missing"},
       {{"launch", "--num_processes", "2", "--num-processes", "2", "x"},
@@ -145,7 +150,7 @@ TEST(CommandLine, TakesFlagsInBothSpellings) {
         {.program = ACCELERATE_CLI, .args = words, .world_size = 1});
     EXPECT_EQ(
         result.ranks[0].out,
-        "ACCELERATE_USE_CPU=true\n[rank 1] ACCELERATE_USE_CPU=true\n")
+        "ACCELERATE_USE_CPU=True\n[rank 1] ACCELERATE_USE_CPU=True\n")
         << result;
   }
 }
@@ -160,6 +165,9 @@ TEST(CommandLine, AcceptsFlagsThatAskForWhatHappensAnyway) {
             "--num_machines=1",
             "--dynamo-backend",
             "no",
+            "--megatron_lm_pp_degree=1",
+            "--rdzv_backend",
+            "static",
             test::built_program("rank_actor"),
             "env=ACCELERATE_MIXED_PRECISION"},
        .world_size = 1,

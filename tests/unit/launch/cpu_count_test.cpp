@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <set>
 #include <thread>
 
 namespace accelerate {
@@ -38,6 +39,27 @@ TEST(CpuCount, ObeysTheAffinityMask) {
     ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
     EXPECT_EQ(physical_core_count(), 1);
   }).join();
+}
+
+TEST(CpuCount, SharesOutAllProcessorsOnce) {
+  cpu_set_t mask;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof mask, &mask), 0);
+  const int cores = physical_core_count();
+  for (int ranks = 1; ranks <= cores; ++ranks) {
+    std::set<int> given;
+    for (int rank = 0; rank < ranks; ++rank) {
+      const std::vector<int> processors = processors_of_rank({rank, ranks});
+      EXPECT_FALSE(processors.empty());
+      for (const int processor : processors) {
+        EXPECT_TRUE(CPU_ISSET(static_cast<std::size_t>(processor), &mask));
+        EXPECT_TRUE(given.insert(processor).second) << processor;
+      }
+    }
+    EXPECT_EQ(static_cast<int>(given.size()), CPU_COUNT(&mask));
+  }
+  for (int rank = 0; rank < cores * 2 + 1; ++rank) {
+    EXPECT_FALSE(processors_of_rank({rank, cores * 2 + 1}).empty());
+  }
 }
 
 } // namespace

@@ -59,6 +59,24 @@ TEST(JobReport, ShowsTheTracebackInsteadOfTheLastLines) {
   EXPECT_THAT(report, Not(HasSubstr("shown before")));
 }
 
+TEST(JobReport, SaysLittleWhenItIsToBeQuiet) {
+  RankOutcome failed = outcome();
+  failed.exit_code = 3;
+  failed.last_lines = {"last"};
+  const LaunchOptions options{
+      .program = "train.py", .num_processes = 2, .quiet = true};
+  const std::string report = failure_report(failed, options, {0});
+  EXPECT_THAT(report, HasSubstr("exited with code 3"));
+  EXPECT_EQ(report.find('\n'), report.size() - 1);
+  EXPECT_THAT(
+      failure_report(
+          failed,
+          options,
+          {0},
+          {"Traceback (most recent call last):\n  File\nValueError: x"}),
+      testing::EndsWith("  |   File\n  | ValueError: x\n"));
+}
+
 TEST(JobReport, PointsAtATracebackThatWasPassedOn) {
   RankOutcome failed = outcome();
   failed.exit_code = 1;

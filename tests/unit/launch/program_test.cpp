@@ -144,6 +144,19 @@ TEST_F(Program, StartsScriptsWithTheActivePython) {
   EXPECT_EQ(chosen(""), conda);
 }
 
+TEST_F(Program, ExecutesAScriptItselfWhenAsked) {
+  const std::string script = add("run.py", 0755);
+  const Command command = resolve_command(
+      {.program = script, .kind = ProgramKind::kExecutable}, here());
+  EXPECT_EQ(command.path, script);
+  EXPECT_FALSE(command.is_python);
+  EXPECT_THROW(
+      (void)resolve_command(
+          {.program = dir_ / "train.py", .kind = ProgramKind::kExecutable},
+          here()),
+      ProgramError);
+}
+
 TEST_F(Program, GivesPythonNoScriptForAFlag) {
   add("python3", 0755);
   const auto before = std::filesystem::current_path();

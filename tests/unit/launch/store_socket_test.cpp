@@ -77,5 +77,17 @@ TEST(ReservedPort, IsGivenToNobodyButWhoAsksForIt) {
   EXPECT_NE(reserve_port().port, reserved.port);
 }
 
+TEST(ReservedPort, IsTheOneAskedForUnlessItIsInUse) {
+  const std::uint16_t port = reserve_port().port;
+  ReservedPort reserved = reserve_port(port);
+  EXPECT_EQ(reserved.port, port);
+  const FileDescriptor user = bind_to(port, true);
+  ASSERT_TRUE(user);
+  ASSERT_EQ(::listen(user.get(), 1), 0);
+  reserved = reserve_port(port);
+  EXPECT_NE(reserved.port, port);
+  EXPECT_GT(reserved.port, 0);
+}
+
 } // namespace
 } // namespace accelerate::launch
