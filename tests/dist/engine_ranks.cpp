@@ -13,17 +13,10 @@
 namespace {
 
 using namespace accelerate;
+using accelerate::test::close;
 using accelerate::test::expect;
 using accelerate::test::numbers;
-
-bool close(double a, double b) {
-  return std::abs(a - b) < 1e-5;
-}
-
-/// A model of one weight, whose gradient is the mean of its input.
-torch::nn::Linear one_weight() {
-  return torch::nn::Linear(torch::nn::LinearOptions(1, 1).bias(false));
-}
+using accelerate::test::one_weight;
 
 /// Micro-batch m of rank r holds 10 r + m. Gradients stay on the rank until the
 /// last one, whose average over all is the gradient of one batch of everything.

@@ -3,25 +3,10 @@
 // has to be.
 #include "tests/dist/engine_cases.h"
 
-#include <algorithm>
-#include <cmath>
-
-#include <torch/nn/modules/linear.h>
-
 #include "accelerate/accelerate.h"
 
 namespace accelerate::test {
 namespace {
-
-/// Up to the rounding of a few float32 sums.
-bool close(double value, double expected) {
-  return std::abs(value - expected) < 1e-6 * std::max(10.0, std::abs(expected));
-}
-
-/// A model of one weight, whose gradient is the mean of its input.
-torch::nn::Linear one_weight() {
-  return torch::nn::Linear(torch::nn::LinearOptions(1, 1).bias(false));
-}
 
 double gradient_of(const torch::nn::Linear& net) {
   const at::Tensor& gradient = net->weight.grad();
