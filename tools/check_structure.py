@@ -10,10 +10,14 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # A folder includes itself and those before it. nested stands before io: a tensor
 # with its name, which io writes to files, is one of the nested values.
-ORDER = ["config", "launch", "nested", "io", "state", "comm", "precision", "data",
+ORDER = ["config", "launch", "nested", "io", "inspect", "state", "comm", "precision", "data",
          "optim", "prepare", "step", "text", "models"]
 FREE_HEADERS = {"error.h", "log.h", "timeline.h", "progress.h", "version.h", "api.h"}
-NO_LIBTORCH = {"config", "launch", "cli"}
+NO_LIBTORCH = {"config", "launch", "inspect", "cli"}
+# The part of io that the program `accelerate` uses, which links no libtorch.
+NO_LIBTORCH_FILES = {"atomic_file", "hub_cache", "mapped_file", "merge_weights",
+                     "model_config", "safetensors_layout", "strict_json",
+                     "strict_json_impl", "weight_index"}
 LIBTORCH = re.compile(r"(torch|ATen|c10)/")
 HIDDEN = re.compile(r"(nlohmann/|fmt/|spdlog/|yaml-cpp/|CLI/|utf8proc)")
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
@@ -62,9 +66,13 @@ def included_own(folder, included):
     return None
 
 
+def sees_no_libtorch(path, folder):
+    return folder in NO_LIBTORCH or (folder == "io" and path.stem in NO_LIBTORCH_FILES)
+
+
 def included_foreign(path, folder, included):
-    if folder in NO_LIBTORCH and LIBTORCH.match(included):
-        return f"{folder} sees libtorch"
+    if sees_no_libtorch(path, folder) and LIBTORCH.match(included):
+        return f"{path.stem if folder == 'io' else folder} sees libtorch"
     if path.suffix == ".h" and path.parts[0] == "accelerate":
         if included == "torch/torch.h":
             return "a header includes it; take the narrowest one"
@@ -80,6 +88,10 @@ def check_includes(path, text, findings):
         if not match:
             continue
         own = match[1].removeprefix("accelerate/")
+        if own != match[1] and sees_no_libtorch(path, folder) and own.startswith("io/"):
+            stem = own.removeprefix("io/").removesuffix(".h")
+            if stem not in NO_LIBTORCH_FILES:
+                findings.append(f"{path}:{number}: {match[1]}: leads to libtorch")
         problem = (included_own(folder, own) if own != match[1]
                    else included_foreign(path, folder, match[1]))
         if problem:

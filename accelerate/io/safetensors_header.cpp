@@ -1,309 +1,54 @@
-// accelerate/io/safetensors_header.cpp: the header of a safetensors file, from
-// bytes and to bytes.
+// accelerate/io/safetensors_header.cpp: the header of a safetensors file with
+// libtorch's element types.
 #include "accelerate/io/safetensors_header.h"
 
 #include "accelerate/error.h"
-#include "accelerate/io/strict_json_impl.h"
+#include "accelerate/io/safetensors_layout.h"
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cstring>
-#include <limits>
-#include <stdexcept>
-#include <tuple>
 #include <utility>
 
 namespace accelerate::io {
 namespace {
 
-using nlohmann::json;
-
-static_assert(
-    std::endian::native == std::endian::little,
-    "safetensors data is little-endian and is used as it lies in the file");
-
-constexpr const char* kWhere = "io.safetensors";
-constexpr const char* kMetadataKey = "__metadata__";
-constexpr std::size_t kLengthBytes = 8;
-constexpr std::size_t kAlignBytes = 8;
-// header > tensor > shape; one more, so that the message for a list within
-// `shape` names the tensor.
-constexpr std::size_t kMaxDepth = 4;
-
-struct DtypeName {
-  const char* name;
-  at::ScalarType dtype;
-};
-// In the format's order, smallest alignment first.
-constexpr std::array<DtypeName, 19> kDtypes{{
-    {"BOOL", at::kBool},
-    {"U8", at::kByte},
-    {"I8", at::kChar},
-    {"F8_E5M2", at::kFloat8_e5m2},
-    {"F8_E4M3", at::kFloat8_e4m3fn},
-    {"F8_E8M0", at::kFloat8_e8m0fnu},
-    {"F8_E4M3FNUZ", at::kFloat8_e4m3fnuz},
-    {"F8_E5M2FNUZ", at::kFloat8_e5m2fnuz},
-    {"I16", at::kShort},
-    {"U16", at::kUInt16},
-    {"F16", at::kHalf},
-    {"BF16", at::kBFloat16},
-    {"I32", at::kInt},
-    {"U32", at::kUInt32},
-    {"F32", at::kFloat},
-    {"C64", at::kComplexFloat},
-    {"F64", at::kDouble},
-    {"I64", at::kLong},
-    {"U64", at::kUInt64},
-}};
-
-/// Gathers what every error of one tensor starts with.
-struct Place {
-  const std::string& path;
-  const std::string& tensor;
-
-  template <typename... Parts>
-  void require(bool condition, const Parts&... parts) const {
-    ACCELERATE_CHECK(
-        condition,
-        CheckpointError,
-        kWhere,
-        "'",
-        path,
-        "': tensor '",
-        tensor,
-        "': ",
-        parts...);
-  }
+// [TensorDtype]
+constexpr std::array<at::ScalarType, kTensorDtypes> kScalarTypes{
+    at::kBool,
+    at::kByte,
+    at::kChar,
+    at::kFloat8_e5m2,
+    at::kFloat8_e4m3fn,
+    at::kFloat8_e8m0fnu,
+    at::kFloat8_e4m3fnuz,
+    at::kFloat8_e5m2fnuz,
+    at::kShort,
+    at::kUInt16,
+    at::kHalf,
+    at::kBFloat16,
+    at::kInt,
+    at::kUInt32,
+    at::kFloat,
+    at::kComplexFloat,
+    at::kDouble,
+    at::kLong,
+    at::kUInt64,
 };
 
-at::ScalarType parse_dtype(const json& entry, const Place& place) {
-  const auto found = entry.find("dtype");
-  place.require(
-      found != entry.end() && found->is_string(), "'dtype' must be a string");
-  const auto& name = found->get_ref<const std::string&>();
-  const auto known = std::find_if(
-      kDtypes.begin(), kDtypes.end(), [&](const DtypeName& candidate) {
-        return name == candidate.name;
-      });
-  place.require(
-      known != kDtypes.end(),
-      "dtype '",
-      name,
-      "' is unknown or has no counterpart in libtorch");
-  return known->dtype;
+TensorInfo to_info(TensorPlace place) {
+  return {
+      kScalarTypes[static_cast<std::size_t>(place.dtype)],
+      std::move(place.shape),
+      place.begin_byte,
+      place.end_byte};
 }
 
-std::uint64_t
-parse_size(const json& value, const char* field, const Place& place) {
-  place.require(
-      value.is_number_unsigned(),
-      "'",
-      field,
-      "' holds ",
-      value.dump(-1, ' ', true, json::error_handler_t::replace),
-      ", expected an integer from 0 to 2^64 - 1");
-  return value.get<std::uint64_t>();
-}
-
-std::vector<std::int64_t> parse_shape(const json& entry, const Place& place) {
-  const auto found = entry.find("shape");
-  place.require(
-      found != entry.end() && found->is_array(), "'shape' must be a list");
-  std::vector<std::int64_t> shape;
-  for (const json& dim : *found) {
-    const std::uint64_t size = parse_size(dim, "shape", place);
-    place.require(
-        size <= std::numeric_limits<std::int64_t>::max(),
-        "'shape' holds ",
-        size,
-        ", more than 2^63 - 1");
-    shape.push_back(static_cast<std::int64_t>(size));
-  }
-  return shape;
-}
-
-// Zero dims count as one for the overflow check, since strides do the same.
-std::uint64_t count_bytes(const TensorInfo& info, const Place& place) {
-  std::int64_t stride = static_cast<std::int64_t>(c10::elementSize(info.dtype));
-  std::uint64_t bytes = static_cast<std::uint64_t>(stride);
-  for (const std::int64_t dim : info.shape) {
-    place.require(
-        !__builtin_mul_overflow(
-            stride, std::max<std::int64_t>(dim, 1), &stride),
-        "the product of its shape exceeds 2^63 - 1 bytes");
-    bytes *= static_cast<std::uint64_t>(dim);
-  }
-  return bytes;
-}
-
-TensorInfo parse_tensor(const json& entry, const Place& place) {
-  place.require(entry.is_object(), "expected an object that describes it");
-  place.require(
-      entry.size() == 3,
-      "has ",
-      entry.size(),
-      " fields, expected dtype, shape and data_offsets");
-  TensorInfo info;
-  info.dtype = parse_dtype(entry, place);
-  info.shape = parse_shape(entry, place);
-  const auto offsets = entry.find("data_offsets");
-  place.require(
-      offsets != entry.end() && offsets->is_array() && offsets->size() == 2,
-      "'data_offsets' must be a list of two numbers");
-  info.begin_byte = parse_size((*offsets)[0], "data_offsets", place);
-  info.end_byte = parse_size((*offsets)[1], "data_offsets", place);
-  place.require(
-      info.begin_byte <= info.end_byte,
-      "ends at byte ",
-      info.end_byte,
-      ", before it begins at ",
-      info.begin_byte);
-  const std::uint64_t needed = count_bytes(info, place);
-  const std::uint64_t held = info.end_byte - info.begin_byte;
-  place.require(
-      held == needed,
-      "dtype and shape need ",
-      needed,
-      " bytes but data_offsets hold ",
-      held);
-  return info;
-}
-
-std::map<std::string, std::string> parse_metadata(
-    const json& object,
-    const std::string& path) {
-  ACCELERATE_CHECK(
-      object.is_object(),
-      CheckpointError,
-      kWhere,
-      "'",
-      path,
-      "': '__metadata__' must be an object of strings");
-  std::map<std::string, std::string> metadata;
-  for (const auto& [key, value] : object.items()) {
-    ACCELERATE_CHECK(
-        value.is_string(),
-        CheckpointError,
-        kWhere,
-        "'",
-        path,
-        "': '__metadata__' field '",
-        key,
-        "' must be a string");
-    metadata.emplace(key, value.get<std::string>());
-  }
-  return metadata;
-}
-
-/// Orders the names by offset and demands that tensors follow each other
-/// without hole or overlap and end where the file ends.
-void check_layout(
-    SafetensorsHeader& header,
-    std::uint64_t data_bytes,
-    const std::string& path) {
-  std::sort(
-      header.names.begin(),
-      header.names.end(),
-      [&](const std::string& a, const std::string& b) {
-        const TensorInfo& x = header.tensors.at(a);
-        const TensorInfo& y = header.tensors.at(b);
-        return std::tie(x.begin_byte, x.end_byte, a) <
-            std::tie(y.begin_byte, y.end_byte, b);
-      });
-  std::uint64_t expected = 0;
-  for (const std::string& name : header.names) {
-    const TensorInfo& info = header.tensors.at(name);
-    const Place place{path, name};
-    place.require(
-        info.begin_byte == expected,
-        "begins at byte ",
-        info.begin_byte,
-        info.begin_byte < expected ? ", inside the tensor before it, which"
-                                   : ", after a hole; the tensor before it",
-        " ends at ",
-        expected);
-    place.require(
-        info.end_byte <= data_bytes,
-        "ends at byte ",
-        info.end_byte,
-        " but the file holds ",
-        data_bytes,
-        " bytes of data; was the copy interrupted?");
-    expected = info.end_byte;
-  }
-  ACCELERATE_CHECK(
-      expected == data_bytes,
-      CheckpointError,
-      kWhere,
-      "'",
-      path,
-      "': the tensors end at byte ",
-      expected,
-      " but the file holds ",
-      data_bytes,
-      " bytes of data");
-}
-
-/// The header's text, once its length has been checked.
-std::string_view header_text(std::string_view file, const std::string& path) {
-  ACCELERATE_CHECK(
-      file.size() >= kLengthBytes,
-      CheckpointError,
-      kWhere,
-      "'",
-      path,
-      "': has ",
-      file.size(),
-      " bytes, a safetensors file has at least ",
-      kLengthBytes);
-  std::uint64_t length = 0;
-  std::memcpy(&length, file.data(), kLengthBytes);
-  ACCELERATE_CHECK(
-      length <= kMaxHeaderBytes,
-      CheckpointError,
-      kWhere,
-      "'",
-      path,
-      "': the header claims ",
-      length,
-      " bytes, the limit is ",
-      kMaxHeaderBytes,
-      "; is this a safetensors file?");
-  ACCELERATE_CHECK(
-      length <= file.size() - kLengthBytes,
-      CheckpointError,
-      kWhere,
-      "'",
-      path,
-      "': the header claims ",
-      length,
-      " bytes but the file ends after ",
-      file.size() - kLengthBytes,
-      "; was the copy interrupted?");
-  const std::string_view text = file.substr(kLengthBytes, length);
-  ACCELERATE_CHECK(
-      !text.empty() && text.front() == '{',
-      CheckpointError,
-      kWhere,
-      "'",
-      path,
-      "': the header must start with '{'");
-  return text;
-}
-
-json parse_header_json(std::string_view text, const std::string& path) {
-  try {
-    return parse_strict_json(text, kMaxDepth);
-  } catch (const std::runtime_error& e) {
-    throw CheckpointError(error_message(
-        kWhere, concat("'", path, "': the header is not valid: ", e.what())));
-  }
-}
-
-const char* dtype_name(at::ScalarType dtype) {
-  return kDtypes[safetensors_dtype_order(dtype)].name;
+TensorPlace to_place(const TensorInfo& info) {
+  return {
+      static_cast<TensorDtype>(safetensors_dtype_order(info.dtype)),
+      info.shape,
+      info.begin_byte,
+      info.end_byte};
 }
 
 } // namespace
@@ -311,76 +56,39 @@ const char* dtype_name(at::ScalarType dtype) {
 SafetensorsHeader parse_safetensors_header(
     std::string_view file,
     const std::string& path) {
-  const std::string_view text = header_text(file, path);
-  const json root = parse_header_json(text, path);
+  SafetensorsLayout layout = parse_safetensors_layout(file, path);
   SafetensorsHeader header;
-  header.data_start = kLengthBytes + text.size();
-  for (const auto& [name, entry] : root.items()) {
-    if (name == kMetadataKey) {
-      header.metadata = parse_metadata(entry, path);
-      continue;
-    }
-    header.tensors.emplace(name, parse_tensor(entry, Place{path, name}));
-    header.names.push_back(name);
+  header.names = std::move(layout.names);
+  header.metadata = std::move(layout.metadata);
+  header.data_start = layout.data_start;
+  header.tensors.reserve(layout.tensors.size());
+  for (auto& [name, place] : layout.tensors) {
+    header.tensors.emplace(name, to_info(std::move(place)));
   }
-  check_layout(header, file.size() - header.data_start, path);
   return header;
 }
 
 std::size_t safetensors_dtype_order(at::ScalarType dtype) {
-  const auto known = std::find_if(
-      kDtypes.begin(), kDtypes.end(), [&](const DtypeName& candidate) {
-        return dtype == candidate.dtype;
-      });
+  const auto* const known =
+      std::find(kScalarTypes.begin(), kScalarTypes.end(), dtype);
   ACCELERATE_CHECK(
-      known != kDtypes.end(),
+      known != kScalarTypes.end(),
       ConfigError,
-      kWhere,
+      "io.safetensors",
       "dtype ",
       c10::toString(dtype),
       " has no name in the safetensors format");
-  return static_cast<std::size_t>(known - kDtypes.begin());
+  return static_cast<std::size_t>(known - kScalarTypes.begin());
 }
 
 std::string render_safetensors_header(const SafetensorsHeader& header) {
-  nlohmann::ordered_json::object_t fields;
-  if (!header.metadata.empty()) {
-    fields.emplace_back(kMetadataKey, header.metadata);
-  }
+  SafetensorsLayout layout;
+  layout.names = header.names;
+  layout.metadata = header.metadata;
   for (const std::string& name : header.names) {
-    ACCELERATE_CHECK(
-        name != kMetadataKey,
-        ConfigError,
-        kWhere,
-        "a tensor is named '__metadata__', which the format reserves");
-    const TensorInfo& info = header.tensors.at(name);
-    nlohmann::ordered_json entry;
-    entry["dtype"] = dtype_name(info.dtype);
-    entry["shape"] = info.shape;
-    entry["data_offsets"] = {info.begin_byte, info.end_byte};
-    fields.emplace_back(name, std::move(entry));
+    layout.tensors.emplace(name, to_place(header.tensors.at(name)));
   }
-  std::string text;
-  try {
-    text = nlohmann::ordered_json(std::move(fields)).dump();
-  } catch (const json::type_error& e) {
-    throw ConfigError(error_message(
-        kWhere, concat("a name or metadata is not UTF-8: ", e.what())));
-  }
-  text.resize((text.size() + kAlignBytes - 1) / kAlignBytes * kAlignBytes, ' ');
-  ACCELERATE_CHECK(
-      text.size() <= kMaxHeaderBytes,
-      ConfigError,
-      kWhere,
-      "the header would have ",
-      text.size(),
-      " bytes, the limit is ",
-      kMaxHeaderBytes,
-      "; split the tensors over several files");
-  std::string bytes(kLengthBytes, '\0');
-  const std::uint64_t length = text.size();
-  std::memcpy(bytes.data(), &length, kLengthBytes);
-  return bytes + text;
+  return render_safetensors_layout(layout);
 }
 
 } // namespace accelerate::io

@@ -1,5 +1,5 @@
-// accelerate/io/safetensors_header.h: the header of a safetensors file, from
-// bytes and to bytes.
+// accelerate/io/safetensors_header.h: the header of a safetensors file with
+// libtorch's element types.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 #include <c10/core/ScalarType.h>
 
 #include "accelerate/api.h"
+#include "accelerate/io/safetensors_layout.h"
 
 namespace accelerate {
 
@@ -29,9 +30,6 @@ struct TensorInfo {
 } // namespace accelerate
 
 namespace accelerate::io {
-
-/// The format's limit on the length of the header.
-inline constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 
 struct SafetensorsHeader {
   std::vector<std::string> names; ///< in the order of the data

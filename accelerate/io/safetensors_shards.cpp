@@ -4,41 +4,17 @@
 
 #include "accelerate/error.h"
 #include "accelerate/io/atomic_file.h"
-#include "accelerate/io/mapped_file.h"
-#include "accelerate/io/strict_json_impl.h"
+#include "accelerate/io/weight_index.h"
 
-#include <algorithm>
-#include <cstdio>
 #include <set>
-#include <stdexcept>
 #include <utility>
 
 namespace accelerate {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 constexpr const char* kWhere = "io.safetensors";
-constexpr const char* kSuffix = ".safetensors";
-constexpr const char* kIndexSuffix = ".safetensors.index.json";
-constexpr std::size_t kMaxIndexDepth = 16; // its metadata may hold anything
-
-bool is_file_name_character(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-      (c >= 'a' && c <= 'z') || c == '.' || c == '_' || c == '-';
-}
-
-bool is_plain_name(const std::string& name) {
-  return !name.empty() &&
-      std::all_of(name.begin(), name.end(), is_file_name_character);
-}
-
-bool is_shard_name(const std::string& name) {
-  const std::string_view suffix = kSuffix;
-  return name.size() > suffix.size() && name.ends_with(suffix) &&
-      is_plain_name(name);
-}
 
 template <typename... Parts>
 void require(bool condition, const fs::path& path, const Parts&... parts) {
@@ -46,122 +22,28 @@ void require(bool condition, const fs::path& path, const Parts&... parts) {
       condition, CheckpointError, kWhere, "'", path.string(), "': ", parts...);
 }
 
-json parse_index(const fs::path& path) {
-  const io::MappedFile file(path);
-  require(
-      file.bytes().size() <= io::kMaxHeaderBytes,
-      path,
-      "has ",
-      file.bytes().size(),
-      " bytes, the limit for an index is ",
-      io::kMaxHeaderBytes);
-  try {
-    return io::parse_strict_json(file.bytes(), kMaxIndexDepth);
-  } catch (const std::runtime_error& e) {
-    throw CheckpointError(error_message(
-        kWhere, concat("'", path.string(), "': not valid: ", e.what())));
-  }
-}
-
-/// The index's map from tensor to file name, each name checked.
-std::map<std::string, std::string> read_weight_map(const fs::path& path) {
-  const json root = parse_index(path);
-  require(
-      root.is_object() && root.contains("weight_map") &&
-          root["weight_map"].is_object(),
-      path,
-      "has no object 'weight_map'");
-  std::map<std::string, std::string> weight_map;
-  for (const auto& [tensor, file] : root["weight_map"].items()) {
-    require(
-        file.is_string(),
-        path,
-        "tensor '",
-        tensor,
-        "': the name of its file must be a string");
-    const auto& name = file.get_ref<const std::string&>();
-    require(
-        is_shard_name(name),
-        path,
-        "tensor '",
-        tensor,
-        "': '",
-        name,
-        "' is not a plain name of a safetensors file beside the index");
-    weight_map.emplace(tensor, name);
-  }
-  return weight_map;
-}
-
-/// The file or index that `path` stands for.
-fs::path find_checkpoint(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) {
-    return path;
-  }
-  const fs::path single = path / concat("model", kSuffix);
-  const fs::path index = path / concat("model", kIndexSuffix);
-  if (fs::exists(single, ignored)) {
-    return single;
-  }
-  require(
-      fs::exists(index, ignored),
-      path,
-      "has neither model",
-      kSuffix,
-      " nor model",
-      kIndexSuffix);
-  return index;
-}
-
 using Shards = std::vector<std::vector<NamedTensor>>;
 
-/// Fills one shard after the other. A tensor larger than a shard may be is set
-/// apart, and the shard being filled goes on.
 Shards split(const std::vector<NamedTensor>& tensors, std::uint64_t max_bytes) {
-  Shards shards;
-  std::vector<NamedTensor> current;
-  std::uint64_t current_bytes = 0;
+  std::vector<std::uint64_t> bytes;
   for (const NamedTensor& named : tensors) {
-    const std::uint64_t bytes =
-        named.tensor.defined() ? named.tensor.nbytes() : 0;
-    if (bytes > max_bytes) {
-      shards.push_back({named});
-      continue;
-    }
-    if (current_bytes + bytes > max_bytes) {
-      shards.push_back(std::exchange(current, {}));
-      current_bytes = 0;
-    }
-    current.push_back(named);
-    current_bytes += bytes;
+    bytes.push_back(named.tensor.defined() ? named.tensor.nbytes() : 0);
   }
-  if (!current.empty() || shards.empty()) {
-    shards.push_back(std::move(current));
+  Shards shards;
+  for (const auto& positions : io::plan_shards(bytes, max_bytes)) {
+    shards.emplace_back();
+    for (const std::size_t position : positions) {
+      shards.back().push_back(tensors[position]);
+    }
   }
   return shards;
-}
-
-std::vector<std::string> shard_names(
-    const std::string& base_name,
-    std::size_t count) {
-  if (count == 1) {
-    return {base_name + kSuffix};
-  }
-  std::vector<std::string> names;
-  for (std::size_t shard = 1; shard <= count; ++shard) {
-    char numbers[64];
-    std::snprintf(numbers, sizeof numbers, "-%05zu-of-%05zu", shard, count);
-    names.push_back(base_name + numbers + kSuffix);
-  }
-  return names;
 }
 
 std::string render_index(
     const Shards& shards,
     const std::vector<std::string>& names) {
   std::uint64_t total_bytes = 0;
-  json weight_map = json::object();
+  std::map<std::string, std::string> weight_map;
   for (std::size_t shard = 0; shard < shards.size(); ++shard) {
     for (const NamedTensor& named : shards[shard]) {
       ACCELERATE_CHECK(
@@ -174,41 +56,7 @@ std::string render_index(
       total_bytes += named.tensor.nbytes();
     }
   }
-  const json index = {
-      {"metadata", {{"total_size", total_bytes}}}, {"weight_map", weight_map}};
-  return index.dump(2, ' ', true) + "\n";
-}
-
-/// Whether `text` reads `-00001-of-00002`, with any digits.
-bool is_shard_number(const std::string& text) {
-  constexpr std::string_view kPattern = "-00000-of-00000";
-  return std::equal(
-      text.begin(),
-      text.end(),
-      kPattern.begin(),
-      kPattern.end(),
-      [](char c, char pattern) {
-        return pattern == '0' ? c >= '0' && c <= '9' : c == pattern;
-      });
-}
-
-void remove_stale(
-    const fs::path& folder,
-    const std::string& base_name,
-    const std::vector<std::string>& keep) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(base_name) || !name.ends_with(kSuffix) ||
-        std::find(keep.begin(), keep.end(), name) != keep.end()) {
-      continue;
-    }
-    const std::string middle = name.substr(
-        base_name.size(),
-        name.size() - base_name.size() - std::string_view(kSuffix).size());
-    if (middle.empty() || is_shard_number(middle)) {
-      fs::remove(entry.path());
-    }
-  }
+  return io::render_weight_index(weight_map, total_bytes);
 }
 
 } // namespace
@@ -244,12 +92,12 @@ void SafetensorsIndex::add(
 
 SafetensorsIndex open_safetensors(const fs::path& path) {
   SafetensorsIndex index;
-  index.path_ = find_checkpoint(path);
-  if (!index.path_.string().ends_with(".index.json")) {
+  index.path_ = io::find_checkpoint(path);
+  if (!io::is_weight_index(index.path_)) {
     index.add(SafetensorsFile::open(index.path_), nullptr);
     return index;
   }
-  const auto weight_map = read_weight_map(index.path_);
+  const auto weight_map = io::read_weight_map(index.path_);
   std::set<std::string> file_names;
   for (const auto& [tensor, file] : weight_map) {
     file_names.insert(file);
@@ -278,7 +126,7 @@ void ShardOptions::validate() const {
       kWhere,
       "max_shard_bytes is 0, expected at least 1");
   ACCELERATE_CHECK(
-      is_plain_name(base_name),
+      io::is_plain_file_name(base_name),
       ConfigError,
       kWhere,
       "base_name '",
@@ -293,8 +141,8 @@ std::vector<std::string> save_safetensors_sharded(
   options.validate();
   const Shards shards = split(tensors, options.max_shard_bytes);
   std::vector<std::string> names =
-      shard_names(options.base_name, shards.size());
-  const std::string index_name = options.base_name + kIndexSuffix;
+      io::shard_file_names(options.base_name, shards.size());
+  const std::string index_name = io::weight_index_name(options.base_name);
   try {
     fs::create_directories(folder);
     const std::string index =
@@ -310,7 +158,7 @@ std::vector<std::string> save_safetensors_sharded(
     } else {
       fs::remove(folder / index_name);
     }
-    remove_stale(folder, options.base_name, names);
+    io::remove_stale_shards(folder, options.base_name, names);
   } catch (const fs::filesystem_error& e) {
     throw CheckpointError(error_message(kWhere, e.what()));
   }

@@ -6,13 +6,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "accelerate/api.h"
+
 namespace accelerate::io {
 
 /// Parses `text`. Zero bytes and brackets nested deeper than `max_depth` are
 /// refused before the parser starts, and so are keys that occur twice in one
 /// object.
 /// @throws std::runtime_error saying what is wrong and at which byte
-[[nodiscard]] nlohmann::json parse_strict_json(
+[[nodiscard]] ACCELERATE_API nlohmann::json parse_strict_json(
     std::string_view text,
     std::size_t max_depth);
 
