@@ -93,11 +93,26 @@ Rest rest_of(const CLI::App& app, const CLI::App& command) {
   return rest;
 }
 
+/// A command that takes its own words only.
+Action run_plain(const CLI::App& command, const Command& run) {
+  const std::vector<std::string> extra = command.remaining();
+  if (extra.empty()) {
+    return [run] { return run({}); };
+  }
+  if (extra.front().starts_with('-')) {
+    return refuse_unknown(command, extra.front());
+  }
+  return refuse(command, concat("'", extra.front(), "' is one word too many"));
+}
+
 Action choose(
     const CLI::App& app,
     const std::map<const CLI::App*, Command>& commands) {
   const auto chosen = app.get_subcommands();
   const CLI::App& command = chosen.empty() ? app : *chosen.front();
+  if (!command.get_prefix_command()) {
+    return run_plain(command, commands.at(&command));
+  }
   Rest rest = rest_of(app, command);
   if (rest.words.empty()) {
     return refuse(
@@ -130,6 +145,9 @@ Action read_command_line(const std::vector<std::string>& words) {
   app.prefix_command();
   std::map<const CLI::App*, Command> commands;
   add_launch_command(app, commands);
+  add_env_command(app, commands);
+  add_estimate_command(app, commands);
+  add_merge_command(app, commands);
 
   // CLI11 takes the words off the end.
   std::vector<std::string> reversed(words.rbegin(), words.rend());

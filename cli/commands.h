@@ -21,4 +21,13 @@ using Commands = std::map<const CLI::App*, Command>;
 /// `accelerate launch`: adds flags and help to `app`, itself to `commands`.
 void add_launch_command(CLI::App& app, Commands& commands);
 
+/// `accelerate env`, likewise.
+void add_env_command(CLI::App& app, Commands& commands);
+
+/// `accelerate estimate-memory`, likewise.
+void add_estimate_command(CLI::App& app, Commands& commands);
+
+/// `accelerate merge-weights`, likewise.
+void add_merge_command(CLI::App& app, Commands& commands);
+
 } // namespace accelerate::cli
