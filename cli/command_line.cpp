@@ -12,10 +12,8 @@
 
 #include "accelerate/error.h"
 #include "accelerate/launch/exit_code.h"
-#include "accelerate/version.h"
-#include "cli/commands.h"
+#include "cli/command_app.h"
 #include "cli/foreign_flags.h"
-#include "cli/help_format.h"
 #include "cli/nearest_name.h"
 
 namespace accelerate::cli {
@@ -105,9 +103,7 @@ Action run_plain(const CLI::App& command, const Command& run) {
   return refuse(command, concat("'", extra.front(), "' is one word too many"));
 }
 
-Action choose(
-    const CLI::App& app,
-    const std::map<const CLI::App*, Command>& commands) {
+Action choose(const CLI::App& app, const Commands& commands) {
   const auto chosen = app.get_subcommands();
   const CLI::App& command = chosen.empty() ? app : *chosen.front();
   if (!command.get_prefix_command()) {
@@ -133,22 +129,9 @@ Action choose(
 } // namespace
 
 Action read_command_line(const std::vector<std::string>& words) {
-  CLI::App app(
-      "Run a training program on any number of processes.", "accelerate");
-  app.set_help_flag("-h,--help", "Print this and exit");
-  app.set_version_flag(
-      "--version",
-      "accelerate " ACCELERATE_VERSION_STRING,
-      "Print the version and exit");
-  app.formatter(std::make_shared<HelpFormat>("accelerate [flags] COMMAND …"));
-  app.footer("accelerate COMMAND --help explains a command.");
-  app.prefix_command();
-  std::map<const CLI::App*, Command> commands;
-  add_launch_command(app, commands);
-  add_env_command(app, commands);
-  add_estimate_command(app, commands);
-  add_merge_command(app, commands);
-
+  Commands commands;
+  const std::shared_ptr<CLI::App> made = make_command_app(commands);
+  CLI::App& app = *made;
   // CLI11 takes the words off the end.
   std::vector<std::string> reversed(words.rbegin(), words.rend());
   const auto chosen = [&]() -> const CLI::App& {

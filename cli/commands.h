@@ -30,4 +30,7 @@ void add_estimate_command(CLI::App& app, Commands& commands);
 /// `accelerate merge-weights`, likewise.
 void add_merge_command(CLI::App& app, Commands& commands);
 
+/// `accelerate completion`, likewise.
+void add_completion_command(CLI::App& app, Commands& commands);
+
 } // namespace accelerate::cli

@@ -49,6 +49,9 @@ std::string row(const std::string& left, std::string_view right) {
 
 /// `-a, --b N`; of two spellings of a name the one with `_`.
 std::string names_of(const CLI::Option& option) {
+  if (option.get_positional()) {
+    return option.get_name(true);
+  }
   std::string text;
   for (const std::string& name : option.get_snames()) {
     text += (text.empty() ? "-" : ", -") + name;

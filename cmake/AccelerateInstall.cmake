@@ -8,6 +8,17 @@ install(TARGETS ${libraries} EXPORT accelerateTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS accelerate_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET accelerate_documents)
+  set(documents ${PROJECT_BINARY_DIR}/cli/documents)
+  install(FILES ${documents}/bash RENAME accelerate
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${documents}/zsh RENAME _accelerate
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${documents}/fish RENAME accelerate.fish
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+  install(FILES ${documents}/man RENAME accelerate.1
+    DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
 install(DIRECTORY accelerate DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h"
   PATTERN "*_impl.h" EXCLUDE
