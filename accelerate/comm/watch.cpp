@@ -4,6 +4,7 @@
 #include "accelerate/comm/operation_log_impl.h"
 #include "accelerate/comm/watch_board_impl.h"
 #include "accelerate/error.h"
+#include "accelerate/launch/position_board.h"
 
 #include <ATen/core/ivalue.h>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
@@ -98,6 +99,7 @@ struct Watch::State {
   bool add(std::string_view name, const FuturePtr& future, std::uint64_t& id) {
     std::unique_lock lock(mutex);
     id = log.add(name);
+    launch::PositionWriter::of_process().note_issued(name);
     if (!verdict.empty()) {
       return false;
     }
@@ -121,6 +123,7 @@ struct Watch::State {
       return false;
     }
     pending.erase(found);
+    launch::PositionWriter::of_process().note_done();
     return true;
   }
 

@@ -187,34 +187,38 @@ constexpr LaunchOption kRows[] = {
      .values = "N",
      .default_value = "0",
      .help = "How often all ranks are started again after one failed",
-     .refusal = kNotYet},
+     .most = 1'000'000},
     {.name = "monitor_interval",
      .kind = kReal,
      .section = kSupervision,
      .values = "SECONDS",
      .default_value = "0.1",
-     .help = "Longest time until an ended rank is noticed",
-     .refusal = kNotYet},
+     .help = "Longest time until an ended rank is noticed; it is noticed at "
+             "once"},
     {.name = "heartbeat_timeout",
      .kind = kReal,
      .section = kSupervision,
      .values = "SECONDS",
      .default_value = "0",
-     .help = "End the job when a rank gives no sign of life for so long; 0: "
-             "never",
-     .refusal = kNotYet},
+     .help = "End the job when a rank makes no progress for so long, and say "
+             "where each is; 0: never"},
+    {.name = "grace_period",
+     .kind = kReal,
+     .section = kSupervision,
+     .values = "SECONDS",
+     .help = "Time that ranks have between SIGTERM and SIGKILL; else 10 when "
+             "another failed, and no limit when the launcher was signalled"},
     {.name = "tee",
      .section = kSupervision,
      .values = "SPEC",
      .default_value = "0",
-     .help = "Streams that go to a log file and are shown",
-     .refusal = kNotYet,
+     .help = "Streams that go to files and are shown: 1 output, 2 errors, 3 "
+             "both, 0:3,1:1 by rank; with --log_dir alone all",
      .short_name = 't'},
     {.name = "log_dir",
      .section = kSupervision,
      .values = "FOLDER",
-     .help = "Where the log files of the ranks go",
-     .refusal = kNotYet},
+     .help = "Keep what each rank writes in files of this folder"},
 };
 
 } // namespace

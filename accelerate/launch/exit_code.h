@@ -10,7 +10,8 @@ enum ExitCode : int {
   kExitFailure = 1,
   /// Wrong flags or options; nothing was started.
   kExitUsage = 2,
-  /// LaunchOptions::deadline passed; the code of coreutils' timeout.
+  /// LaunchOptions::deadline passed, or a rank hung for heartbeat_timeout; the
+  /// code of coreutils' timeout.
   kExitDeadline = 124,
   /// The program exists but the kernel will not run it; as a shell says it.
   kExitNotExecutable = 126,

@@ -12,6 +12,12 @@
 #include "accelerate/launch/job_report.h"
 
 namespace accelerate::launch {
+namespace {
+
+/// Waking up later than this says more of the machine than of the ranks.
+constexpr std::chrono::milliseconds kLateWake{500};
+
+} // namespace
 
 JobAttempt::JobAttempt(const Job& job, AttemptPlace place)
     : options_(job.options),
@@ -19,7 +25,11 @@ JobAttempt::JobAttempt(const Job& job, AttemptPlace place)
       streams_(job.streams),
       state_(job.state),
       ranks_(job.options, job.command, std::move(place)),
-      failure_(job.options, job.streams, ranks_.outcomes()) {}
+      failure_(job.options, job.streams, ranks_.outcomes()) {
+  if (options_.heartbeat_timeout.count() > 0) {
+    next_look_ = Clock::now() + options_.heartbeat_timeout / 4;
+  }
+}
 
 int poll_timeout_until(
     std::optional<std::chrono::steady_clock::time_point> time) {
@@ -45,6 +55,7 @@ int JobAttempt::poll_timeout() const {
   if (!state_.deadline_passed) {
     add(state_.deadline);
   }
+  add(next_look_);
   return poll_timeout_until(next);
 }
 
@@ -166,8 +177,35 @@ void JobAttempt::check_clocks() {
   }
 }
 
+void JobAttempt::check_progress() {
+  const Clock::time_point now = Clock::now();
+  if (failure_.has_any() || kill_at_ || state_.interrupted_by) {
+    next_look_.reset(); // it ends already
+  }
+  if (!next_look_ || now < *next_look_) {
+    return;
+  }
+  const auto timeout = options_.heartbeat_timeout;
+  if (now - *next_look_ > std::max<Clock::duration>(timeout / 4, kLateWake)) {
+    // The launcher slept too long itself, perhaps with the whole machine.
+    next_look_ = now + timeout;
+    return;
+  }
+  const std::vector<RankSighting> ranks = ranks_.look();
+  const StallVerdict verdict = find_stall(ranks, {now, timeout});
+  next_look_ = verdict.next_look;
+  if (verdict.rank) {
+    next_look_.reset();
+    has_stalled_ = true;
+    failure_.name_hanging(*verdict.rank);
+    streams_.say(stall_report(verdict, ranks, ranks_.outcomes()));
+    streams_.say(ending_notice(ranks_.running(), options_.grace));
+    end_others();
+  }
+}
+
 int JobAttempt::exit_code() const {
-  if (state_.deadline_passed) {
+  if (state_.deadline_passed || has_stalled_) {
     return kExitDeadline;
   }
   const std::vector<RankOutcome>& outcomes = ranks_.outcomes();
@@ -193,6 +231,7 @@ LaunchResult JobAttempt::finish() {
   result.exit_code = exit_code();
   result.first_failed_rank = failure_.first();
   result.deadline_passed = state_.deadline_passed;
+  result.has_stalled = has_stalled_;
   for (RankOutcome& outcome : ranks_.outcomes()) {
     streams_.collect(outcome);
   }
@@ -210,6 +249,7 @@ LaunchResult JobAttempt::run() {
     handle_endings();
     end_unawaited();
     check_clocks();
+    check_progress();
   }
   return finish();
 }

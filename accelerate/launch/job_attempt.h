@@ -51,6 +51,8 @@ class JobAttempt {
   [[nodiscard]] TracebackHold::Until held_until() const;
   void check_clocks();
   void end_unawaited();
+  /// Looks for a rank that hangs, when it is time to.
+  void check_progress();
 
   /// SIGTERM now, SIGKILL after the grace time.
   void end_others();
@@ -67,6 +69,8 @@ class JobAttempt {
   JobFailure failure_;
   std::vector<pollfd> polled_;
   std::optional<Clock::time_point> kill_at_;
+  std::optional<Clock::time_point> next_look_; // for a rank that hangs
+  bool has_stalled_ = false;
 };
 
 /// Milliseconds for poll(): -1 without a time, at most a minute.

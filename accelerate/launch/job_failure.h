@@ -39,6 +39,10 @@ class JobFailure {
   [[nodiscard]] bool has_any() const {
     return !failed_.empty();
   }
+  /// Names a rank that runs but hangs; what is said of it is up to the caller.
+  void name_hanging(int rank) {
+    first_ = rank;
+  }
   /// The rank that was named.
   [[nodiscard]] std::optional<int> first() const {
     return first_;

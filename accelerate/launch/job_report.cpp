@@ -153,13 +153,57 @@ std::string failure_report(
   }
   if (!options.quiet && !others.empty() &&
       options.on_failure == OnFailure::kEndOthers) {
-    report += notice(concat(
-        "ending rank",
-        others.size() > 1 ? "s " : " ",
-        list_ranks(others),
-        " with SIGTERM, after ",
-        static_cast<double>(options.grace.count()) / 1000,
-        " s with SIGKILL"));
+    report += ending_notice(others, options.grace);
+  }
+  return report;
+}
+
+std::string ending_notice(
+    const std::vector<int>& ranks,
+    std::chrono::milliseconds grace) {
+  return notice(concat(
+      "ending rank",
+      ranks.size() > 1 ? "s " : " ",
+      list_ranks(ranks),
+      " with SIGTERM, after ",
+      static_cast<double>(grace.count()) / 1000,
+      " s with SIGKILL"));
+}
+
+std::string stall_report(
+    const StallVerdict& verdict,
+    const std::vector<RankSighting>& ranks,
+    const std::vector<RankOutcome>& outcomes) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto process = [&](int rank) {
+    return outcomes[static_cast<std::size_t>(rank)].pid;
+  };
+  const int named = verdict.rank.value_or(0);
+  const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(
+      now - verdict.since);
+  std::string report = notice(concat(
+      "rank ",
+      named,
+      " of ",
+      outcomes.size(),
+      " on ",
+      host_name(),
+      " has made no progress for ",
+      static_cast<double>(time.count()) / 1000,
+      " s (process ",
+      process(named),
+      ")"));
+  // Of a large job the first ranks, and the one that is named.
+  constexpr int kMost = 16;
+  for (const RankSighting& rank : ranks) {
+    if (rank.rank < kMost || rank.rank == named) {
+      report += notice(concat(
+          "  rank ",
+          rank.rank,
+          ": ",
+          describe_position(
+              rank.position, kernel_state_of(process(rank.rank)), now)));
+    }
   }
   return report;
 }

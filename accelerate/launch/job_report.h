@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "accelerate/launch/launcher.h"
+#include "accelerate/launch/stall.h"
 
 namespace accelerate::launch {
 
@@ -27,6 +28,19 @@ struct ReportedTraceback {
     const LaunchOptions& options,
     const std::vector<int>& others,
     const ReportedTraceback& traceback = {});
+
+/// What happens to ranks that run after one failed.
+[[nodiscard]] ACCELERATE_API std::string ending_notice(
+    const std::vector<int>& ranks,
+    std::chrono::milliseconds grace);
+
+/// `rank 1 of 2 on host` that hangs, then where each rank is.
+/// @param ranks that run
+/// @param outcomes [global_rank]
+[[nodiscard]] ACCELERATE_API std::string stall_report(
+    const StallVerdict& verdict,
+    const std::vector<RankSighting>& ranks,
+    const std::vector<RankOutcome>& outcomes);
 
 /// What is said of the ranks that raised after the first: a line each instead
 /// of a traceback each.

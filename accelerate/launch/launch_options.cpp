@@ -61,11 +61,13 @@ void LaunchOptions::validate() const {
       deadline.count(),
       " ms, expected 0 or more");
   ACCELERATE_CHECK(
-      signal_grace.count() >= 0,
+      signal_grace.count() >= 0 && heartbeat_timeout.count() >= 0,
       ConfigError,
       kWhere,
       "signal_grace=",
       signal_grace.count(),
+      " ms, heartbeat_timeout=",
+      heartbeat_timeout.count(),
       " ms, expected 0 or more");
   ACCELERATE_CHECK(
       max_restarts >= 0 && max_restarts <= kMaxRestarts,
@@ -76,12 +78,15 @@ void LaunchOptions::validate() const {
       ", expected 0 to ",
       kMaxRestarts);
   ACCELERATE_CHECK(
-      max_restarts == 0 || on_failure == OnFailure::kEndOthers,
+      (max_restarts == 0 && heartbeat_timeout.count() == 0) ||
+          on_failure == OnFailure::kEndOthers,
       ConfigError,
       kWhere,
       "max_restarts=",
       max_restarts,
-      " where the others go on after a failure, expected 0");
+      ", heartbeat_timeout=",
+      heartbeat_timeout.count(),
+      " ms where the others go on after a failure, expected 0");
   check_run_id(run_id);
   check_no_zero_byte("log_dir", log_dir);
   for (const int rank : ranks_not_awaited) {

@@ -81,6 +81,9 @@ struct ACCELERATE_API LaunchOptions {
   /// Between INT, TERM or HUP sent to the launcher, which it passes on, and
   /// SIGKILL; 0: ranks take the time they need.
   std::chrono::milliseconds signal_grace{0};
+  /// A rank that keeps the job from going on for so long (see
+  /// docs/launch.md#a-rank-that-hangs) is a failure; 0: no rank is judged.
+  std::chrono::milliseconds heartbeat_timeout{0};
   /// How often all ranks are started again after one of them failed and the
   /// others have ended, 0 to kMaxRestarts. Needs OnFailure::kEndOthers.
   int max_restarts = 0;

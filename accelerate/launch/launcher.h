@@ -54,6 +54,9 @@ struct LaunchResult {
   int exit_code = 0;
   std::optional<int> first_failed_rank;
   bool deadline_passed = false;
+  /// The rank that was named made no progress for
+  /// LaunchOptions::heartbeat_timeout; exit_code is kExitDeadline.
+  bool has_stalled = false;
   std::vector<RankOutcome> ranks; // [global_rank], of the last attempt
   /// [attempt]: the rank that failed first in each attempt before the last.
   std::vector<RankOutcome> failed_attempts{};

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "accelerate/error.h"
 
@@ -39,11 +40,8 @@ std::string LogFile::write(std::string_view bytes) {
   return "";
 }
 
-LogFolder::LogFolder(
-    const std::filesystem::path& run_folder,
-    int attempt,
-    int num_processes)
-    : path_(run_folder / concat("attempt_", attempt)) {
+LogFolder::LogFolder(std::filesystem::path attempt_folder, int num_processes)
+    : path_(std::move(attempt_folder)) {
   for (int rank = 0; rank < num_processes; ++rank) {
     std::error_code error;
     std::filesystem::create_directories(of(rank), error);

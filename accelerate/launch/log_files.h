@@ -36,10 +36,7 @@ class LogFolder {
   LogFolder() = default;
   /// Makes the folder of each rank.
   /// @throws ConfigError naming the folder that cannot be made
-  LogFolder(
-      const std::filesystem::path& run_folder,
-      int attempt,
-      int num_processes);
+  LogFolder(std::filesystem::path attempt_folder, int num_processes);
 
   explicit operator bool() const {
     return !path_.empty();

@@ -2,7 +2,11 @@
 #include "accelerate/launch/options_from_settings.h"
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
 #include <string>
+#include <string_view>
 
 #include "accelerate/config/setting_variables.h"
 #include "accelerate/error.h"
@@ -47,6 +51,57 @@ ProgramKind kind_of(const config::LaunchSettings& settings) {
                                     : ProgramKind::kFile;
 }
 
+/// @param option is a number of seconds; 0 when nobody gave one
+std::chrono::milliseconds seconds_of(
+    const config::LaunchSettings& settings,
+    std::string_view option) {
+  constexpr double kMost = 1e9; // 30 years
+  const std::string& text = settings.text(option);
+  double seconds = text.empty() ? 0 : -1;
+  std::from_chars(text.data(), text.data() + text.size(), seconds);
+  ACCELERATE_CHECK(
+      seconds >= 0 && seconds <= kMost,
+      ConfigError,
+      kWhere,
+      option,
+      ' ',
+      text,
+      ", expected seconds from 0 to ",
+      kMost);
+  return std::chrono::milliseconds(std::llround(std::ceil(seconds * 1000)));
+}
+
+void set_logs(const config::LaunchSettings& settings, LaunchOptions& options) {
+  const config::Setting& tee = settings.at("tee");
+  const bool is_given = tee.source != config::ValueSource::kDefault;
+  options.log_dir = settings.text("log_dir");
+  if (is_given) {
+    options.logged = LoggedStreams::parse(tee.value);
+  }
+  ACCELERATE_CHECK(
+      !is_given || tee.value == "0" || !options.log_dir.empty(),
+      ConfigError,
+      kWhere,
+      "tee ",
+      tee.value,
+      " (",
+      config::describe_origin(tee),
+      ") without a folder for the files; give --log_dir");
+}
+
+void set_supervision(
+    const config::LaunchSettings& settings,
+    LaunchOptions& options) {
+  options.max_restarts = settings.number("max_restarts");
+  options.heartbeat_timeout = seconds_of(settings, "heartbeat_timeout");
+  if (!settings.text("grace_period").empty()) {
+    options.grace = seconds_of(settings, "grace_period");
+    // 0 would mean no limit.
+    options.signal_grace =
+        std::max(options.grace, std::chrono::milliseconds{1});
+  }
+}
+
 } // namespace
 
 LaunchOptions options_from_settings(
@@ -62,6 +117,8 @@ LaunchOptions options_from_settings(
   options.role = settings.text("role");
   options.bind_cores = settings.is_on("enable_cpu_affinity");
   options.quiet = settings.is_on("quiet");
+  set_supervision(settings, options);
+  set_logs(settings, options);
   if (settings.is_on("cpu") && options.num_processes == 1) {
     // Of several ranks they would keep all on the same cores.
     options.environment.try_emplace(

@@ -70,6 +70,10 @@ void RankGroup::start(RankStreams& streams, const sigset_t& signal_mask) {
     meeting_point.store_port = store.port;
     store_fd = store.fd.get();
   }
+  if (options_.heartbeat_timeout.count() > 0) {
+    board_.emplace(options_.num_processes);
+    attempt_.position_board = board_->path();
+  }
   const Environment job =
       job_variables(options_, current_environment(), meeting_point, attempt_);
   const Place place{job, signal_mask, store_fd, null.get()};
@@ -113,6 +117,23 @@ std::vector<int> RankGroup::take_ended() {
     }
   }
   return ended;
+}
+
+std::vector<RankSighting> RankGroup::look() {
+  std::vector<RankSighting> sightings;
+  for (const int number : running()) {
+    Rank& rank = at(number);
+    if (kernel_state_of(rank.process.pid()).letter != 'T') {
+      rank.stopped_since.reset();
+    } else if (!rank.stopped_since) {
+      rank.stopped_since = Clock::now();
+    }
+    sightings.push_back(
+        {number,
+         board_ ? board_->position(number) : std::nullopt,
+         rank.stopped_since});
+  }
+  return sightings;
 }
 
 void RankGroup::pass_on(const SignalScope::Arrived& arrived) const {

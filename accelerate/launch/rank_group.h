@@ -14,6 +14,7 @@
 #include "accelerate/launch/rank_streams.h"
 #include "accelerate/launch/rank_variables.h"
 #include "accelerate/launch/signals.h"
+#include "accelerate/launch/stall.h"
 #include "accelerate/launch/store_socket.h"
 
 namespace accelerate::launch {
@@ -46,6 +47,9 @@ class RankGroup {
     return outcomes_;
   }
 
+  /// At those that run.
+  [[nodiscard]] std::vector<RankSighting> look();
+
   /// To all that run, as docs/launch.md says.
   void pass_on(const SignalScope::Arrived& arrived) const;
   /// SIGTERM to all that run.
@@ -59,6 +63,7 @@ class RankGroup {
   struct Rank {
     RankProcess process;
     bool is_signalled = false;
+    std::optional<Clock::time_point> stopped_since; // seen by look()
   };
   struct Place {
     const Environment& job;
@@ -79,6 +84,7 @@ class RankGroup {
   const Command& command_;
   AttemptPlace attempt_;
   Clock::time_point started_;
+  std::optional<PositionBoard> board_; // with a heartbeat_timeout
   std::vector<Rank> ranks_; // [global_rank]
   std::vector<RankOutcome> outcomes_; // [global_rank]
   std::unique_ptr<Guardian> guardian_;

@@ -46,7 +46,8 @@ void RankStreams::begin_attempt(int attempt) {
     return;
   }
   try {
-    log_folder_ = LogFolder(run_folder_, attempt, options_.num_processes);
+    log_folder_ = LogFolder(
+        run_folder_ / concat("attempt_", attempt), options_.num_processes);
   } catch (const ConfigError& error) {
     if (attempt == 0) {
       throw;

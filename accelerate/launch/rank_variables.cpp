@@ -22,6 +22,7 @@ bool is_outer_launchers(std::string_view name) {
         "ROLE_WORLD_SIZE",
         "ROLE_NAME",
         "NODE_RANK",
+        "ACCELERATE_POSITION_BOARD",
         "ACCELERATE_RUN_ID",
         "ACCELERATE_STORE_FD",
         "ACCELERATE_STORE_PORT"}) {
@@ -60,6 +61,10 @@ void describe_attempt(
       {"ROLE_WORLD_SIZE", world}};
   for (const auto& [name, value] : values) {
     variables.insert_or_assign(name, value);
+  }
+  if (!attempt.position_board.empty()) {
+    variables.insert_or_assign(
+        "ACCELERATE_POSITION_BOARD", attempt.position_board);
   }
 }
 

@@ -28,6 +28,8 @@ struct MeetingPoint {
 struct AttemptPlace {
   std::string run_id = "none";
   int restart_count = 0;
+  /// PositionBoard::path(); empty: there is none.
+  std::string position_board{};
 };
 
 /// What all ranks of a job share: `base`, then options.environment, then the

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "accelerate/launch/position_board.h"
+
 namespace accelerate {
 
 StepGuard::~StepGuard() = default;
@@ -27,9 +29,12 @@ StepGate::~StepGate() {
 }
 
 bool StepGate::may_step(const std::vector<at::Tensor>& parameters) {
+  auto& position = launch::PositionWriter::of_process();
   if (is_accumulating()) {
+    position.note_alive();
     return false;
   }
+  position.note_step();
   // A guard that throws leaves the step out as well.
   step_was_skipped_ = true;
   step_was_skipped_ = ask(parameters) == StepVerdict::kSkip;

@@ -2,8 +2,10 @@
 // Accelerator. Exit status 0: all is as expected.
 #include "tests/dist/engine_cases.h"
 
+#include <chrono>
 #include <cstdio>
 #include <string>
+#include <thread>
 
 #include <torch/nn.h>
 #include <torch/optim.h>
@@ -295,6 +297,23 @@ void optimiser_of_another_model() {
   expect(false, "an error");
 }
 
+/// Rank 1 leaves the loop for a very long pause after three steps; the others
+/// wait for its gradients.
+void rank_that_hangs() {
+  Accelerator accelerator;
+  torch::nn::Linear net = one_weight();
+  auto [model, optimizer] =
+      accelerator.prepare(net, SGD(net->parameters(), {.lr = 1}));
+  for (int step = 0;; ++step) {
+    if (step == 3 && accelerator.process_index() == 1) {
+      std::this_thread::sleep_for(std::chrono::minutes(5));
+    }
+    accelerator.backward(model(at::ones({2, 1})).mean());
+    optimizer.step();
+    optimizer.zero_grad();
+  }
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -308,6 +327,7 @@ int main(int argc, char** argv) {
       {"learning_rates", learning_rates},
       {"training", training_equals_one_process},
       {"who", who_does_what},
+      {"hang", rank_that_hangs},
       {"foreign_optimiser", optimiser_of_another_model},
   };
   cases.merge(accelerate::test::engine_data_cases());

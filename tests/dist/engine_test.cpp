@@ -1,7 +1,11 @@
 // tests/dist/engine_test.cpp: the Accelerator on 1 to 4 ranks.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/support/run_ranks.h"
+#include "tests/support/started_program.h"
 
 namespace accelerate::test {
 namespace {
@@ -55,6 +59,46 @@ INSTANTIATE_TEST_SUITE_P(
     Engine,
     testing::Combine(testing::Values("uneven_batches"), testing::Values(1, 3)),
     row_name);
+
+TEST(EngineUnderALauncher, ShowsWhichRankHangs) {
+  StartedProgram program(
+      {.program = ACCELERATE_CLI,
+       .args = {
+           "launch",
+           "--num_processes",
+           "3",
+           "--heartbeat_timeout",
+           "3",
+           built_program("engine_ranks"),
+           "hang"}});
+  EXPECT_EQ(program.wait_code(std::chrono::seconds{120}), kExitDeadline);
+  EXPECT_THAT(
+      program.err(),
+      testing::AllOf(
+          testing::HasSubstr("rank 1 of 3 on "),
+          testing::HasSubstr(" has made no progress for "),
+          testing::HasSubstr("rank 1: step 3, after step.backward"),
+          testing::HasSubstr("rank 2: step 3, in step.backward")));
+}
+
+TEST(EngineUnderTorchrun, TrainsAsUnderOurLauncher) {
+  const std::string python = ACCELERATE_TORCH_VENV "/bin/python";
+  if (!std::filesystem::exists(python)) {
+    GTEST_SKIP() << "needs: torch for Python";
+  }
+  StartedProgram program(
+      {.program = python,
+       .args = {
+           "-m",
+           "torch.distributed.run",
+           "--no-python",
+           "--nproc_per_node",
+           "2",
+           "--standalone",
+           built_program("engine_ranks"),
+           "training"}});
+  EXPECT_EQ(program.wait_code(std::chrono::seconds{300}), 0) << program.err();
+}
 
 class Checks : public testing::TestWithParam<std::tuple<std::string, int>> {};
 

@@ -10,7 +10,9 @@
 // rank's group; prints its pid), store (print the address of the inherited
 // socket), connect=NAME (to the port in that variable), ready=FILE (appends a
 // line with rank and pid), record=TEXT (into the error file, as torch's @record
-// does). Escapes in TEXT: \n and \r.
+// does), step, issue=NAME, done (shown to the launcher), step-for=MS (a step
+// every 5 ms), loop (for ever). Escapes
+// in TEXT: \n and \r.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -18,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -25,7 +28,11 @@
 #include <map>
 #include <string>
 
+#include "accelerate/launch/position_board.h"
+
 namespace {
+
+using accelerate::launch::PositionWriter;
 
 std::string value_of(const char* name) {
   const char* value = std::getenv(name);
@@ -161,6 +168,18 @@ void record(const std::string& message) {
   ::close(fd);
 }
 
+void step_for(long ms) {
+  for (long done = 0; done < ms; done += 5) {
+    PositionWriter::of_process().note_step();
+    sleep_ms(5);
+  }
+}
+
+[[noreturn]] void loop() {
+  for (std::atomic<long> turns = 0;; ++turns) {
+  }
+}
+
 void act(const std::string& action) {
   const std::size_t equals = action.find('=');
   const std::string verb = action.substr(0, equals);
@@ -190,6 +209,14 @@ void act(const std::string& action) {
       {"echo-signals", [](auto&, long) { echo_signals(); }},
       {"megabytes", [](auto&, long n) { print_megabytes(n); }},
       {"spawn", [](auto&, long) { spawn_sleeper(); }},
+      {"step", [](auto&, long) { PositionWriter::of_process().note_step(); }},
+      {"issue",
+       [](auto& name, long) {
+         PositionWriter::of_process().note_issued(name);
+       }},
+      {"done", [](auto&, long) { PositionWriter::of_process().note_done(); }},
+      {"step-for", [](auto&, long n) { step_for(n); }},
+      {"loop", [](auto&, long) { loop(); }},
       {"record", [](auto& text, long) { record(text); }},
       {"ready", [](auto& path, long) { announce(path); }}};
   const auto found = verbs.find(verb);

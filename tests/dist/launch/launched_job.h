@@ -16,12 +16,12 @@ namespace accelerate::test {
 /// Arguments of the program accelerate that start `world` actors.
 inline std::vector<std::string> launch_args(
     int world,
-    const std::vector<std::string>& actions) {
+    const std::vector<std::string>& actions,
+    const std::vector<std::string>& flags = {}) {
   std::vector<std::string> args{
-      "launch",
-      "--num_processes",
-      std::to_string(world),
-      built_program("rank_actor")};
+      "launch", "--num_processes", std::to_string(world)};
+  args.insert(args.end(), flags.begin(), flags.end());
+  args.push_back(built_program("rank_actor"));
   args.insert(args.end(), actions.begin(), actions.end());
   return args;
 }
@@ -34,12 +34,13 @@ class LaunchedJob {
       int world,
       std::vector<std::string> before,
       const std::vector<std::string>& after,
-      StartOptions options = {})
+      StartOptions options = {},
+      const std::vector<std::string>& flags = {})
       : world_(world) {
     before.push_back("ready=" + (dir_ / "ready").string());
     before.insert(before.end(), after.begin(), after.end());
     options.program = ACCELERATE_CLI;
-    options.args = launch_args(world, before);
+    options.args = launch_args(world, before, flags);
     program_ = std::make_unique<StartedProgram>(options);
   }
 

@@ -32,7 +32,7 @@ TEST(LogFile, ClosesAfterAFailureAndNamesItOnce) {
 
 TEST(LogFolder, HasAFolderPerRank) {
   const test::TempDir dir;
-  const LogFolder folder(dir / "run", 2, 3);
+  const LogFolder folder(dir / "run/attempt_2", 3);
   EXPECT_TRUE(std::filesystem::is_directory(dir / "run/attempt_2/0"));
   EXPECT_EQ(folder.of(2), dir / "run/attempt_2/2");
   EXPECT_TRUE(std::filesystem::is_directory(folder.of(2)));
@@ -41,7 +41,7 @@ TEST(LogFolder, HasAFolderPerRank) {
 
 TEST(LogFolder, NamesWhatCannotBeMade) {
   try {
-    const LogFolder folder("/dev/null/logs", 0, 1);
+    const LogFolder folder("/dev/null/logs/attempt_0", 1);
     FAIL();
   } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), HasSubstr("/dev/null/logs/attempt_0/0"));

@@ -72,6 +72,39 @@ TEST(OptionsFromSettings, FillEveryField) {
       options_of({{"module", "true"}}, 0).kind, ProgramKind::kPythonModule);
 }
 
+TEST(OptionsFromSettings, SuperviseAsAsked) {
+  using namespace std::chrono_literals;
+  const LaunchOptions plain = options_of({}, 0);
+  EXPECT_EQ(plain.max_restarts, 0);
+  EXPECT_EQ(plain.heartbeat_timeout, 0ms);
+  EXPECT_EQ(plain.grace, 10s);
+  EXPECT_EQ(plain.signal_grace, 0ms);
+  EXPECT_EQ(plain.log_dir, "");
+  LaunchOptions options = options_of(
+      {{"max_restarts", "3"},
+       {"heartbeat_timeout", "2.5"},
+       {"grace_period", "0"},
+       {"monitor_interval", "5"},
+       {"log_dir", "logs"}},
+      0);
+  EXPECT_EQ(options.max_restarts, 3);
+  EXPECT_EQ(options.heartbeat_timeout, 2500ms);
+  EXPECT_EQ(options.grace, 0ms);
+  EXPECT_EQ(options.signal_grace, 1ms);
+  EXPECT_EQ(options.log_dir, "logs");
+  EXPECT_EQ(options.logged.of(5), Streams::kBoth);
+  options = options_of({{"log_dir", "logs"}, {"tee", "1:2"}}, 0);
+  EXPECT_EQ(options.logged.of(1), Streams::kErr);
+  EXPECT_EQ(options.logged.of(0), Streams::kNone);
+  EXPECT_EQ(options_of({{"tee", "0"}}, 0).log_dir, "");
+  for (const Words& wrong :
+       {Words{{"tee", "3"}},
+        Words{{"tee", "4"}, {"log_dir", "logs"}},
+        Words{{"heartbeat_timeout", "1e10"}}}) {
+    EXPECT_THROW(options_of(wrong, 0), ConfigError);
+  }
+}
+
 TEST(OptionsFromSettings, KeepThreadsOfASingleCpuRankTogetherOnly) {
   EXPECT_EQ(
       options_of({{"cpu", "true"}}, 0).environment.at("KMP_BLOCKTIME"), "1");
