@@ -45,6 +45,34 @@ TEST(LaunchSupervision, ReportsEachFailureAndTheRestart) {
           HasSubstr("starting all ranks again, restart 2 of 2\n")));
 }
 
+TEST(LaunchSupervision, NamesEachRankThatIsKilledAndGoesOn) {
+  for (const int victim : {0, 1, 2}) {
+    TempDir dir;
+    const std::string first = dir / "first";
+    StartedProgram program(
+        {.program = ACCELERATE_CLI,
+         .args = launch_args(
+             3,
+             {"@0:ready=" + first, "@0:sleep=60000", "out=done\\n"},
+             {"--max_restarts", "1"})});
+    std::map<int, pid_t> pids;
+    ASSERT_TRUE(eventually(
+        [&] {
+          std::istringstream lines(read_text(first));
+          for (int rank = 0, pid = 0; lines >> rank >> pid;) {
+            pids[rank] = pid;
+          }
+          return pids.size() == 3;
+        },
+        60s));
+    ASSERT_EQ(::kill(pids[victim], SIGKILL), 0);
+    EXPECT_EQ(program.wait_code(60s), 0);
+    EXPECT_THAT(
+        program.err(), HasSubstr(concat("launch: rank ", victim, " of 3 on ")));
+    EXPECT_THAT(program.out(), HasSubstr("[rank 2] done\n"));
+  }
+}
+
 TEST(LaunchSupervision, StartsNothingAgainAfterASignal) {
   LaunchedJob job(2, {}, {kSleep}, {}, {"--max_restarts", "5"});
   ASSERT_TRUE(job.is_ready());
@@ -52,6 +80,21 @@ TEST(LaunchSupervision, StartsNothingAgainAfterASignal) {
   EXPECT_EQ(job.program().wait_code(60s), 128 + SIGTERM);
   EXPECT_THAT(job.program().err(), Not(HasSubstr("again, restart")));
   EXPECT_TRUE(job.no_rank_runs());
+}
+
+TEST(LaunchSupervision, StartsNothingAgainWhenTheSignalFollowsAFailure) {
+  LaunchedJob job(
+      2,
+      {"0:ignore-term"},
+      {"1:exit=3", kSleep},
+      {},
+      {"--max_restarts", "5", "--grace_period", "2"});
+  ASSERT_TRUE(eventually(
+      [&] { return job.program().err().find("code 3") != std::string::npos; },
+      60s));
+  job.program().send(SIGTERM);
+  EXPECT_EQ(job.program().wait_code(60s), 3);
+  EXPECT_THAT(job.program().err(), Not(HasSubstr("again, restart")));
 }
 
 TEST(LaunchSupervision, LeavesNothingWhenTheLauncherIsKilledAfterARestart) {
@@ -78,7 +121,8 @@ TEST(LaunchSupervision, LeavesNothingWhenTheLauncherIsKilledAfterARestart) {
   ASSERT_EQ(processes.size(), 4U);
   program.send(SIGKILL);
   for (const pid_t pid : processes) {
-    EXPECT_TRUE(eventually([&] { return !is_running(pid); }, 60s)) << pid;
+    // What ranks started would end by itself after a minute.
+    EXPECT_TRUE(eventually([&] { return !is_running(pid); }, 30s)) << pid;
   }
 }
 

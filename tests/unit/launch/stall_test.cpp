@@ -37,6 +37,11 @@ TEST(Stall, NamesTheRankThatOthersWaitFor) {
   EXPECT_EQ(find_stall(ranks, {kStart + 15s, 10s}).since, kStart + 4s);
 }
 
+TEST(Stall, NamesARankThatWaitsForNoneBeforeAMemberOfASmallerGroup) {
+  // Rank 1 has taken part in fewer collectives, and waits in one of them.
+  EXPECT_EQ(named({{0, at(5s, 9, false)}, {1, at(4s, 2, true)}}, 20s), 0);
+}
+
 TEST(Stall, NamesNobodyWhileTheSlowRankMoves) {
   // The others have waited for long.
   const std::vector<RankSighting> ranks{
