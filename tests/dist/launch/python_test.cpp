@@ -66,6 +66,32 @@ print(__name__, __package__, sys.argv[1:])
   EXPECT_THAT(missing.err, HasSubstr("No module named package.tarin"));
 }
 
+TEST_F(LaunchPython, NamesWhatTorchRecordedOfARankThatPrintedNothing) {
+  if (!std::filesystem::exists(ACCELERATE_TORCH_VENV "/bin/python")) {
+    GTEST_SKIP() << "needs: torch for Python";
+  }
+  const std::string script = add("recorded.py", R"(
+import os, time
+from torch.distributed.elastic.multiprocessing.errors import record
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+@record
+def main():
+    raise ValueError("bad batch")
+if os.environ["RANK"] == "1":
+    main()
+time.sleep(60)
+)");
+  const Outcome outcome = launch(
+      {"--cpu", "--num_processes", "2", "--log_dir", dir_ / "logs", script},
+      ACCELERATE_TORCH_VENV);
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(
+      outcome.err,
+      testing::AllOf(
+          testing::StartsWith("accelerate launch: rank 1 of 2 on "),
+          testing::HasSubstr("'): ValueError: bad batch\n")));
+}
+
 TEST_F(LaunchPython, LeavesMasterPortToTorch) {
   if (!std::filesystem::exists(ACCELERATE_TORCH_VENV "/bin/python")) {
     GTEST_SKIP() << "needs: torch for Python";
