@@ -19,6 +19,7 @@ std::shared_ptr<CLI::App> make_command_app(Commands& commands) {
   app.formatter(std::make_shared<HelpFormat>("accelerate [flags] COMMAND …"));
   app.footer("accelerate COMMAND --help explains a command.");
   app.prefix_command();
+  add_config_command(app, commands);
   add_launch_command(app, commands);
   add_env_command(app, commands);
   add_estimate_command(app, commands);

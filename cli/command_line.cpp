@@ -10,11 +10,11 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "accelerate/config/nearest_name.h"
 #include "accelerate/error.h"
 #include "accelerate/launch/exit_code.h"
 #include "cli/command_app.h"
 #include "cli/foreign_flags.h"
-#include "cli/nearest_name.h"
 
 namespace accelerate::cli {
 namespace {
@@ -26,10 +26,14 @@ Action print(std::FILE* stream, std::string text, ExitCode code) {
   };
 }
 
+/// `accelerate config show`
+std::string full_name(const CLI::App& app) {
+  return app.get_parent() ? full_name(*app.get_parent()) + ' ' + app.get_name()
+                          : app.get_name();
+}
+
 Action refuse(const CLI::App& app, const std::string& what) {
-  const std::string name = app.get_parent()
-      ? app.get_parent()->get_name() + ' ' + app.get_name()
-      : app.get_name();
+  const std::string name = full_name(app);
   const char* join = what.ends_with('?') ? " See " : "; see ";
   return print(
       stderr, concat(name, ": ", what, join, name, " --help\n"), kExitUsage);
@@ -60,7 +64,7 @@ Action refuse_unknown(const CLI::App& app, const std::string& word) {
       return refuse(app, explained);
     }
   }
-  const std::string nearest = nearest_name(typed, known_names(app));
+  const std::string nearest = config::nearest_name(typed, known_names(app));
   return refuse(
       app,
       concat(
@@ -103,9 +107,15 @@ Action run_plain(const CLI::App& command, const Command& run) {
   return refuse(command, concat("'", extra.front(), "' is one word too many"));
 }
 
+/// The innermost command that was named.
+const CLI::App& chosen_command(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? app : chosen_command(*chosen.front());
+}
+
 Action choose(const CLI::App& app, const Commands& commands) {
   const auto chosen = app.get_subcommands();
-  const CLI::App& command = chosen.empty() ? app : *chosen.front();
+  const CLI::App& command = chosen_command(app);
   if (!command.get_prefix_command()) {
     return run_plain(command, commands.at(&command));
   }
@@ -134,10 +144,7 @@ Action read_command_line(const std::vector<std::string>& words) {
   CLI::App& app = *made;
   // CLI11 takes the words off the end.
   std::vector<std::string> reversed(words.rbegin(), words.rend());
-  const auto chosen = [&]() -> const CLI::App& {
-    const auto found = app.get_subcommands();
-    return found.empty() ? app : *found.front();
-  };
+  const auto chosen = [&]() -> const CLI::App& { return chosen_command(app); };
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {

@@ -18,6 +18,10 @@ namespace accelerate::cli {
 using Command = std::function<int(const std::vector<std::string>& rest)>;
 using Commands = std::map<const CLI::App*, Command>;
 
+/// `accelerate config`, with default, update and show: adds themselves to `app`
+/// and `commands`.
+void add_config_command(CLI::App& app, Commands& commands);
+
 /// `accelerate launch`: adds flags and help to `app`, itself to `commands`.
 void add_launch_command(CLI::App& app, Commands& commands);
 

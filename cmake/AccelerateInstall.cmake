@@ -22,6 +22,7 @@ endif()
 install(DIRECTORY accelerate DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h"
   PATTERN "*_impl.h" EXCLUDE
+  PATTERN "config_file*.h" EXCLUDE # of the program alone
   PATTERN "gloo_headers" EXCLUDE)
 install(EXPORT accelerateTargets NAMESPACE accelerate:: DESTINATION ${package_dir})
 

@@ -18,6 +18,7 @@ function(accelerate_test name)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=0)
+  # No settings of whoever runs the tests.
   set_tests_properties(${name} PROPERTIES
-    TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+    ENVIRONMENT "HF_HOME=${PROJECT_BINARY_DIR}/no_settings" TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
 endfunction()

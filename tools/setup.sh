@@ -20,7 +20,7 @@ readonly cmake_minimum=3.25
 readonly original=accelerate==1.15.0
 with_python=
 packages=(g++ make cmake ninja-build ccache python3 python3-venv nlohmann-json3-dev
-          libcli11-dev libgtest-dev libgmock-dev)
+          libcli11-dev libyaml-cpp-dev libgtest-dev libgmock-dev)
 for option in "$@"; do
   case $option in
     --python) with_python=1 ;;

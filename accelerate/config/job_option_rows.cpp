@@ -32,8 +32,7 @@ constexpr LaunchOption kRows[] = {
     {.name = "config_file",
      .values = "PATH",
      .help = "File with values for what no flag says, in place of "
-             "default_config.yaml, which is left out with --cpu",
-     .refusal = kNotYet},
+             "default_config.yaml, which is left out with --cpu"},
     {.name = "quiet",
      .kind = kSwitch,
      .help = "Of a failure show only which rank it was and its traceback",

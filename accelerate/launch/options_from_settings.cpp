@@ -29,6 +29,17 @@ int num_processes(const config::LaunchSettings& settings, int gpu_count) {
   if (asked > 0) {
     return asked;
   }
+  const config::Setting& type = settings.at("distributed_type");
+  ACCELERATE_CHECK(
+      type.value == "NO" ||
+          settings.at("multi_gpu").source == config::ValueSource::kFlag,
+      ConfigError,
+      kWhere,
+      "distributed_type is ",
+      type.value,
+      " (",
+      config::describe_origin(type),
+      "), but nothing says how many ranks; give --num_processes");
   if (settings.is_on("cpu")) {
     return 1;
   }

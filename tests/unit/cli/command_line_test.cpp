@@ -107,6 +107,7 @@ TEST(CommandLine, PrintsTheFrozenHelp) {
   const std::string folder = ACCELERATE_TEST_DATA "/unit/cli/";
   const std::pair<Words, const char*> rows[] = {
       {{"--help"}, "help.txt"},
+      {{"config", "--help"}, "help_config.txt"},
       {{"launch", "--help"}, "help_launch.txt"},
       {{"launch", "-h"}, "help_launch.txt"},
       {{"launch", "--cpu", "--help"}, "help_launch.txt"}};

@@ -1,10 +1,10 @@
-// tests/unit/cli/nearest_name_test.cpp: typing mistakes found, others left
-// alone.
-#include "cli/nearest_name.h"
+// tests/unit/config/nearest_name_test.cpp: typing mistakes found,
+// others left alone.
+#include "accelerate/config/nearest_name.h"
 
 #include <gtest/gtest.h>
 
-namespace accelerate::cli {
+namespace accelerate::config {
 namespace {
 
 const std::vector<std::string> kNames{
@@ -31,4 +31,4 @@ TEST(NearestName, FindsMissingExtraWrongAndSwappedLetters) {
 }
 
 } // namespace
-} // namespace accelerate::cli
+} // namespace accelerate::config

@@ -1,9 +1,10 @@
-// cli/nearest_name.cpp: optimal string alignment distance over all names.
-#include "cli/nearest_name.h"
+// accelerate/config/nearest_name.cpp: optimal string alignment distance over
+// all names.
+#include "accelerate/config/nearest_name.h"
 
 #include <algorithm>
 
-namespace accelerate::cli {
+namespace accelerate::config {
 namespace {
 
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -50,4 +51,4 @@ std::string nearest_name(
   return nearest;
 }
 
-} // namespace accelerate::cli
+} // namespace accelerate::config
