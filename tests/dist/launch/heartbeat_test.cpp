@@ -17,7 +17,8 @@ LaunchOptions watched_job(const std::vector<std::string>& args) {
       .program = built_program("rank_actor"),
       .args = args,
       .num_processes = 3,
-      .heartbeat_timeout = 700ms,
+      // Longer than a busy machine keeps a rank from its first action.
+      .heartbeat_timeout = 2s,
       .deadline = 60s,
       .output = RankOutput::kCapture,
       .signals = LauncherSignals::kLeaveAlone};
@@ -65,19 +66,18 @@ TEST(LaunchHeartbeat, StartsTheJobAgain) {
 
 TEST(LaunchHeartbeat, LeavesRanksAloneThatMoveOrWait) {
   // Ranks 0 and 2 wait for rank 1, which takes longer than the timeout and
-  // moves. A second is far more than one of its steps takes.
+  // moves.
   LaunchOptions job = watched_job(
-      {"1:step-for=2500",
+      {"1:step-for=3000",
        "issue=comm.all_reduce",
-       "0:sleep=3000",
-       "2:sleep=3000",
+       "0:sleep=3500",
+       "2:sleep=3500",
        "done"});
-  job.heartbeat_timeout = 1s;
   EXPECT_EQ(Launcher(job).run().exit_code, 0);
 }
 
 TEST(LaunchHeartbeat, JudgesNoProgramThatShowsNothing) {
-  EXPECT_EQ(Launcher(watched_job({"sleep=1500"})).run().exit_code, 0);
+  EXPECT_EQ(Launcher(watched_job({"sleep=2500"})).run().exit_code, 0);
 }
 
 } // namespace

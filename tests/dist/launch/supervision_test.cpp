@@ -174,7 +174,7 @@ TEST(LaunchSupervision, SaysWhereEachRankIsWhenOneHangs) {
        .args = launch_args(
            2,
            {"step", "step", "1:stop", "issue=comm.gather", kSleep},
-           {"--heartbeat_timeout", "0.5"})});
+           {"--heartbeat_timeout", "2"})});
   EXPECT_EQ(program.wait_code(60s), kExitDeadline);
   EXPECT_THAT(
       program.err(),
@@ -188,7 +188,7 @@ TEST(LaunchSupervision, SaysWhereEachRankIsWhenOneHangs) {
 }
 
 TEST(LaunchSupervision, BlamesNoRankForATimeInWhichTheWholeJobWasStopped) {
-  LaunchedJob job(2, {}, {"step-for=4000"}, {}, {"--heartbeat_timeout", "1.5"});
+  LaunchedJob job(2, {}, {"step-for=4000"}, {}, {"--heartbeat_timeout", "2"});
   ASSERT_TRUE(job.is_ready());
   std::vector<pid_t> processes{job.program().pid()};
   for (const auto& [rank, pid] : job.pids()) {
@@ -197,7 +197,7 @@ TEST(LaunchSupervision, BlamesNoRankForATimeInWhichTheWholeJobWasStopped) {
   for (const pid_t pid : processes) {
     ::kill(pid, SIGSTOP);
   }
-  std::this_thread::sleep_for(3s);
+  std::this_thread::sleep_for(3500ms);
   for (const pid_t pid : processes) {
     ::kill(pid, SIGCONT);
   }
