@@ -1,6 +1,7 @@
 // accelerate/state/process_state.cpp
 #include "accelerate/state/process_state.h"
 
+#include "accelerate/config/engine_gaps.h"
 #include "accelerate/config/parse_flag.h"
 #include "accelerate/error.h"
 #include "accelerate/log.h"
@@ -222,6 +223,7 @@ ProcessState ProcessState::detect(
     const ProcessStateOptions& options,
     const EnvironmentLookup& lookup) {
   options.validate();
+  config::check_engine_gaps(lookup);
   ProcessState state;
   state.environment_ = read_rank_environment(lookup);
   state.device_ = detect_device(options, lookup, state.environment_.local_rank);

@@ -33,7 +33,8 @@ class ACCELERATE_API ProcessState {
  public:
   /// Works the state out without touching the process.
   /// @throws ConfigError for contradicting variables, an unknown device name,
-  ///   or a device that was asked for and is not there.
+  ///   a device that was asked for and is not there, or variables that ask for
+  ///   what this version has not (config/engine_gaps.h).
   [[nodiscard]] static ProcessState detect(
       const ProcessStateOptions& options = {},
       const EnvironmentLookup& lookup = process_environment());

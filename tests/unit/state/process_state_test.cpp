@@ -70,6 +70,23 @@ TEST_F(ProcessStateTest, RefusesValuesThatAreNoThreads) {
       HasSubstr("num_threads is 0"));
 }
 
+TEST_F(ProcessStateTest, RefusesWhatALauncherAsksForAndIsNotThere) {
+  for (const auto& [name, value] :
+       {std::pair{"ACCELERATE_USE_FSDP", "true"},
+        {"ACCELERATE_DYNAMO_BACKEND", "INDUCTOR"}}) {
+    EXPECT_THAT(
+        config_error([&] {
+          (void)ProcessState::detect({}, lookup({{name, value}}));
+        }),
+        HasSubstr(name));
+  }
+  (void)ProcessState::detect(
+      {},
+      lookup(
+          {{"ACCELERATE_DYNAMO_BACKEND", "NO"},
+           {"ACCELERATE_USE_CPU", "False"}}));
+}
+
 TEST_F(ProcessStateTest, RefusesDevicesThatAreNotThere) {
   for (const char* name : {"cuda:97", "xpu", "nonsense", "cpu:x"}) {
     EXPECT_THAT(
