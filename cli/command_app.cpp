@@ -22,6 +22,7 @@ std::shared_ptr<CLI::App> make_command_app(Commands& commands) {
   add_config_command(app, commands);
   add_launch_command(app, commands);
   add_env_command(app, commands);
+  add_test_command(app, commands);
   add_estimate_command(app, commands);
   add_merge_command(app, commands);
   add_completion_command(app, commands);

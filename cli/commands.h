@@ -28,6 +28,9 @@ void add_launch_command(CLI::App& app, Commands& commands);
 /// `accelerate env`, likewise.
 void add_env_command(CLI::App& app, Commands& commands);
 
+/// `accelerate test`, likewise.
+void add_test_command(CLI::App& app, Commands& commands);
+
 /// `accelerate estimate-memory`, likewise.
 void add_estimate_command(CLI::App& app, Commands& commands);
 

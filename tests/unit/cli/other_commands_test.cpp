@@ -221,6 +221,27 @@ TEST(MergeCommand, RefusesWithTheReason) {
       err({"a", "b", "--max_shard_size", "1.5GB"}), HasSubstr("is no size"));
 }
 
+TEST(TestCommand, LaunchesTheProgramBesideItself) {
+  const test::TempDir dir;
+  fs::copy_file(ACCELERATE_CLI, dir / "accelerate");
+  const std::map<std::string, std::string> env{{"HF_HOME", dir.path()}};
+  const auto test = [&] {
+    test::StartedProgram program(
+        {.program = dir / "accelerate", .args = {"test"}, .env = env});
+    const int code = program.wait_code(std::chrono::seconds{60});
+    return Outcome{code, program.out(), program.err()};
+  };
+  const auto missing = test();
+  EXPECT_EQ(missing.code, kExitUsage);
+  EXPECT_THAT(missing.err, HasSubstr("accelerate-self-test' is not installed"));
+  const fs::path self_test = dir / "accelerate-self-test";
+  std::ofstream(self_test) << "#!/bin/sh\necho world $WORLD_SIZE\nexit 1\n";
+  fs::permissions(self_test, fs::perms::owner_all);
+  const auto failed = test();
+  EXPECT_EQ(failed.code, 1);
+  EXPECT_EQ(failed.out, "world 1\n");
+}
+
 TEST(OtherCommands, FailWhenNobodyReadsTheirOutput) {
   test::StartedProgram shell(
       {.program = "sh",
