@@ -64,6 +64,10 @@ Action refuse_unknown(const CLI::App& app, const std::string& word) {
       return refuse(app, explained);
     }
   }
+  if (typed == "to-fsdp2" || typed == "tpu-config") {
+    return refuse(
+        app, concat("'", typed, "' of the original is not supported yet"));
+  }
   const std::string nearest = config::nearest_name(typed, known_names(app));
   return refuse(
       app,

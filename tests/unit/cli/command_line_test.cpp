@@ -42,6 +42,7 @@ TEST(CommandLine, ExplainsMistakesInOneLine) {
       {{}, "accelerate: no command given"},
       {{""}, "accelerate: unknown command ''"},
       {{"lanuch", "x"}, "unknown command 'lanuch'; did you mean 'launch'?"},
+      {{"to-fsdp2", "x"}, "'to-fsdp2' of the original is not supported yet"},
       {{"--versoin"}, "unknown flag '--versoin'; did you mean '--version'?"},
       {{"launch"}, "accelerate launch: nothing to run: give a script"},
       {{"launch", "--cpu"}, "nothing to run"},
