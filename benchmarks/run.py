@@ -32,7 +32,8 @@ PACKAGES = ("accelerate==1.15.0", "torch==2.13.0", "transformers==5.23.0")
 BENCHMARKS = {
     f.__name__: f
     for f in (
-        launching.launch, launching.restart, launching.all_reduce,
+        launching.launch, launching.launch_eight, launching.launcher_memory,
+        launching.help_text, launching.env, launching.restart, launching.all_reduce,
         training.step, training.accumulate, training.checks, training.checkpointing,
         loading.loader, loading.loader_modes, loading.tokenizer,
         training.finetune, training.finetune_bf16, training.precisions, training.scaling,
