@@ -25,6 +25,7 @@ std::shared_ptr<CLI::App> make_command_app(Commands& commands) {
   add_test_command(app, commands);
   add_estimate_command(app, commands);
   add_merge_command(app, commands);
+  add_to_fsdp2_command(app, commands);
   add_completion_command(app, commands);
   return made;
 }

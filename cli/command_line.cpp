@@ -64,7 +64,7 @@ Action refuse_unknown(const CLI::App& app, const std::string& word) {
       return refuse(app, explained);
     }
   }
-  if (typed == "to-fsdp2" || typed == "tpu-config") {
+  if (typed == "tpu-config") {
     return refuse(
         app, concat("'", typed, "' of the original is not supported yet"));
   }

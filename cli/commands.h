@@ -37,6 +37,9 @@ void add_estimate_command(CLI::App& app, Commands& commands);
 /// `accelerate merge-weights`, likewise.
 void add_merge_command(CLI::App& app, Commands& commands);
 
+/// `accelerate to-fsdp2`, likewise.
+void add_to_fsdp2_command(CLI::App& app, Commands& commands);
+
 /// `accelerate completion`, likewise.
 void add_completion_command(CLI::App& app, Commands& commands);
 

@@ -242,6 +242,32 @@ TEST(TestCommand, LaunchesTheProgramBesideItself) {
   EXPECT_EQ(failed.out, "world 1\n");
 }
 
+TEST(ToFsdp2Command, WritesWhereItMay) {
+  const test::TempDir dir;
+  const std::string old = dir / "old.yaml";
+  std::ofstream(old) << "distributed_type: FSDP\nfsdp_config:\n"
+                        "  fsdp_sharding_strategy: SHARD_GRAD_OP\n"
+                        "  fsdp_use_orig_params: true\n";
+  const auto convert = [&](std::vector<std::string> args) {
+    args.insert(args.begin(), {"to-fsdp2", "--config-file", old});
+    return run(args);
+  };
+  EXPECT_THAT(convert({}).err, HasSubstr("no --output_file"));
+  EXPECT_THAT(convert({"--output_file", old}).err, HasSubstr("exists; give"));
+  const auto done = convert({"--output_file", dir / "new.yaml"});
+  EXPECT_EQ(done.code, kExitSuccess);
+  EXPECT_THAT(done.err, HasSubstr(":4: 'fsdp_use_orig_params' has no"));
+  const std::string text = test::read_text(dir / "new.yaml");
+  EXPECT_THAT(
+      text,
+      AllOf(
+          HasSubstr("fsdp_reshard_after_forward: \"false\"\n"),
+          HasSubstr("fsdp_version: 2\n"),
+          testing::Not(HasSubstr("orig_params"))));
+  EXPECT_EQ(convert({"--overwrite"}).code, kExitSuccess);
+  EXPECT_EQ(test::read_text(old), text);
+}
+
 TEST(OtherCommands, FailWhenNobodyReadsTheirOutput) {
   test::StartedProgram shell(
       {.program = "sh",
