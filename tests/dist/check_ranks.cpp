@@ -134,25 +134,34 @@ void nonfinite_after_clip() {
   }
 }
 
-void drifting_parameters() {
+/// Every second step is compared, however many optimisers make one.
+void drifting_parameters(int num_optimizers) {
   Accelerator accelerator({.compare_parameters_every = 2});
   const int world = accelerator.num_processes();
-  Net net;
-  SGD sgd(net->parameters(), {.lr = 0.1});
-  auto handles = accelerator.prepare(net, sgd);
-  auto& model = std::get<0>(handles);
-  auto& optimizer = std::get<1>(handles);
+  std::vector<Net> nets;
+  std::vector<std::function<void()>> trainings;
+  for (int i = 0; i < num_optimizers; ++i) {
+    const Net& net = nets.emplace_back();
+    auto handles =
+        accelerator.prepare(net, SGD(net->parameters(), {.lr = 0.1}));
+    trainings.emplace_back([&accelerator, handles]() mutable {
+      auto& [model, optimizer] = handles;
+      accelerator.backward(model(input(accelerator)).sum());
+      optimizer.step();
+      optimizer.zero_grad();
+    });
+  }
   const auto step = [&] {
-    accelerator.backward(model(input(accelerator)).sum());
-    optimizer.step();
-    optimizer.zero_grad();
+    for (const auto& training : trainings) {
+      training();
+    }
   };
   step(); // compared
   step();
   step(); // compared
   if (accelerator.process_index() == 1) {
     const at::NoGradGuard no_grad;
-    net->second->weight.add_(1e-6);
+    nets.front()->second->weight.add_(1e-6);
   }
   step();
   if (world == 1) {
@@ -226,6 +235,15 @@ void batch_size_that_fits() {
         {.starting_batch_size = 3,
          .reduce_batch_size = [](std::int64_t size) { return size - 1; }});
   });
+  if (accelerator.num_processes() > 1) {
+    // Ranks that search in different places are no lack of memory.
+    const std::int64_t start = is_last(accelerator) ? 16 : 8;
+    expect_throws<DisagreementError>(
+        {"done with batch size 8", "done with batch size 16"}, [&] {
+          accelerator.find_executable_batch_size(
+              [](std::int64_t) {}, {.starting_batch_size = start});
+        });
+  }
   accelerator.wait_for_everyone();
 }
 
@@ -269,7 +287,12 @@ int main(int argc, char** argv) {
          }
          nonfinite_after_clip();
        }},
-      {"drift", drifting_parameters},
+      {"drift",
+       [] {
+         const Accelerator keeps_the_group;
+         drifting_parameters(1);
+         drifting_parameters(2);
+       }},
       {"batch_size", batch_size_that_fits},
       {"checkpoint", checkpoint_in_a_model},
   };
