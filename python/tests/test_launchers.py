@@ -134,7 +134,7 @@ SCRIPT = """
         if mode == "fine":
             words = gather_object([Word(f"{rank} of {state.num_processes}")])
             print([word.text for word in words], FACTOR * tensor.sum().item(), sys.argv[1:], from_a_module(), flush=True)
-            assert os.environ["ACCELERATE_USE_CPU"] == "true" and state.device.type == "cpu"
+            assert os.environ["ACCELERATE_USE_CPU"] == "True" and state.device.type == "cpu"
             return
         if rank == 1:
             if mode == "raise":
