@@ -65,13 +65,15 @@ TEST(LaunchRestart, GivesUpAfterTheLastRestart) {
 }
 
 TEST(LaunchRestart, OpensAFreshStoreForEachAttempt) {
-  const LaunchResult result = Launcher(restarted_job(
-                                           1,
-                                           {"1:@0:exit=1",
-                                            "@0:sleep=60000",
-                                            "0:store",
-                                            "1:connect=ACCELERATE_STORE_PORT"}))
-                                  .run();
+  LaunchOptions job = restarted_job(
+      1,
+      {"1:@0:exit=1",
+       "@0:sleep=60000",
+       "0:store",
+       "1:connect=ACCELERATE_STORE_PORT",
+       "0:sleep=60000"});
+  job.ranks_not_awaited = {0}; // it listens while rank 1 connects
+  const LaunchResult result = Launcher(job).run();
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(
       result.ranks[0].out,
