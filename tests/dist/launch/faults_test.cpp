@@ -168,11 +168,12 @@ TEST(LaunchFaults, GivesTheStoreSocketToRankZeroAndNoOtherDescriptor) {
 TEST(LaunchFaults, HandsOverASocketThatAlreadyTakesConnections) {
   const RanksResult result = run_ranks(
       {.program = kActor,
-       .args = {
-           "0:store",
-           "0:sleep=50",
-           "1:connect=ACCELERATE_STORE_PORT",
-           "1:connect=MASTER_PORT"}});
+       .args =
+           {"0:store",
+            "1:connect=ACCELERATE_STORE_PORT",
+            "1:connect=MASTER_PORT",
+            "0:sleep=60000"},
+       .stalled = {0}});
   EXPECT_EQ(
       result.ranks[0].out,
       "store 127.0.0.1 is ACCELERATE_STORE_PORT, listening\n");

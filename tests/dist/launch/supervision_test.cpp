@@ -85,15 +85,17 @@ TEST(LaunchSupervision, StartsNothingAgainAfterASignal) {
 TEST(LaunchSupervision, StartsNothingAgainWhenTheSignalFollowsAFailure) {
   LaunchedJob job(
       2,
-      {"0:ignore-term"},
-      {"1:exit=3", kSleep},
+      {"0:ignore-term", concat("1:catch=", SIGUSR1)},
+      {kSleep},
       {},
-      {"--max_restarts", "5", "--grace_period", "2"});
+      {"--max_restarts", "5", "--grace_period", "4"});
+  ASSERT_TRUE(job.is_ready());
+  ASSERT_EQ(::kill(job.pids()[1], SIGUSR1), 0); // it exits with 40 + SIGUSR1
   ASSERT_TRUE(eventually(
-      [&] { return job.program().err().find("code 3") != std::string::npos; },
+      [&] { return job.program().err().find("code 50") != std::string::npos; },
       60s));
   job.program().send(SIGTERM);
-  EXPECT_EQ(job.program().wait_code(60s), 3);
+  EXPECT_EQ(job.program().wait_code(60s), 50);
   EXPECT_THAT(job.program().err(), Not(HasSubstr("again, restart")));
 }
 
