@@ -28,6 +28,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FUZZ_BUILD = ROOT / "build/fuzz"
 ASSETS = ROOT / ".deps/assets"
+# Files that other tests read too; the rest lies in tests/fuzz/corpus.
+OTHER_CORPUS = {"config_file": ROOT / "tests/unit/config/golden/original"}
 MIN_ACCURACY = 0.848  # the Python library on the same steps in bf16: 0.851 to 0.858
 MAX_LOSS_OF_ACCURACY = 0.01
 TWO_EPOCHS = 532  # steps of 2 processes x 16 reviews
@@ -68,7 +70,8 @@ def run_fuzzers(build, inputs):
     for program in sorted((FUZZ_BUILD if with_clang else build).glob("tests/fuzz_*")):
         if not os.access(program, os.X_OK) or program.suffix:
             continue
-        corpus = ROOT / "tests/fuzz/corpus" / program.name.removeprefix("fuzz_")
+        name = program.name.removeprefix("fuzz_")
+        corpus = OTHER_CORPUS.get(name, ROOT / "tests/fuzz/corpus" / name)
         start = time.monotonic()
         done = subprocess.run(fuzz_command(program, corpus, inputs, with_clang),
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
