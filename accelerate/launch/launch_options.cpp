@@ -38,6 +38,51 @@ void check_run_id(const std::string& run_id) {
       " letters, digits, '-', '_' and '.', the first no '.'");
 }
 
+void check_environment(const std::map<std::string, std::string>& environment) {
+  for (const auto& [name, value] : environment) {
+    check_no_zero_byte("environment", name);
+    check_no_zero_byte("environment", value);
+    ACCELERATE_CHECK(
+        !name.empty() && name.find('=') == std::string::npos,
+        ConfigError,
+        kWhere,
+        "environment has the name '",
+        name,
+        "', expected one without '='");
+  }
+}
+
+void check_supervision(const LaunchOptions& options) {
+  ACCELERATE_CHECK(
+      options.signal_grace.count() >= 0 &&
+          options.heartbeat_timeout.count() >= 0,
+      ConfigError,
+      kWhere,
+      "signal_grace=",
+      options.signal_grace.count(),
+      " ms, heartbeat_timeout=",
+      options.heartbeat_timeout.count(),
+      " ms, expected 0 or more");
+  ACCELERATE_CHECK(
+      options.max_restarts >= 0 && options.max_restarts <= kMaxRestarts,
+      ConfigError,
+      kWhere,
+      "max_restarts=",
+      options.max_restarts,
+      ", expected 0 to ",
+      kMaxRestarts);
+  ACCELERATE_CHECK(
+      (options.max_restarts == 0 && options.heartbeat_timeout.count() == 0) ||
+          options.on_failure == OnFailure::kEndOthers,
+      ConfigError,
+      kWhere,
+      "max_restarts=",
+      options.max_restarts,
+      ", heartbeat_timeout=",
+      options.heartbeat_timeout.count(),
+      " ms where the others go on after a failure, expected 0");
+}
+
 } // namespace
 
 void LaunchOptions::validate() const {
@@ -60,33 +105,7 @@ void LaunchOptions::validate() const {
       " ms, deadline=",
       deadline.count(),
       " ms, expected 0 or more");
-  ACCELERATE_CHECK(
-      signal_grace.count() >= 0 && heartbeat_timeout.count() >= 0,
-      ConfigError,
-      kWhere,
-      "signal_grace=",
-      signal_grace.count(),
-      " ms, heartbeat_timeout=",
-      heartbeat_timeout.count(),
-      " ms, expected 0 or more");
-  ACCELERATE_CHECK(
-      max_restarts >= 0 && max_restarts <= kMaxRestarts,
-      ConfigError,
-      kWhere,
-      "max_restarts=",
-      max_restarts,
-      ", expected 0 to ",
-      kMaxRestarts);
-  ACCELERATE_CHECK(
-      (max_restarts == 0 && heartbeat_timeout.count() == 0) ||
-          on_failure == OnFailure::kEndOthers,
-      ConfigError,
-      kWhere,
-      "max_restarts=",
-      max_restarts,
-      ", heartbeat_timeout=",
-      heartbeat_timeout.count(),
-      " ms where the others go on after a failure, expected 0");
+  check_supervision(*this);
   check_run_id(run_id);
   check_no_zero_byte("log_dir", log_dir);
   for (const int rank : ranks_not_awaited) {
@@ -104,17 +123,7 @@ void LaunchOptions::validate() const {
   for (const std::string& argument : args) {
     check_no_zero_byte("args", argument);
   }
-  for (const auto& [name, value] : environment) {
-    check_no_zero_byte("environment", name);
-    check_no_zero_byte("environment", value);
-    ACCELERATE_CHECK(
-        !name.empty() && name.find('=') == std::string::npos,
-        ConfigError,
-        kWhere,
-        "environment has the name '",
-        name,
-        "', expected one without '='");
-  }
+  check_environment(environment);
 }
 
 } // namespace accelerate
