@@ -114,5 +114,20 @@ TEST(OptionsFromSettings, KeepThreadsOfASingleCpuRankTogetherOnly) {
       0U);
 }
 
+TEST(LaunchOptions, RefuseSupervisionOutOfItsLimits) {
+  const auto refused = [](const LaunchOptions& options) {
+    EXPECT_THROW(options.validate(), ConfigError);
+  };
+  refused({.program = "p", .max_restarts = -1});
+  refused({.program = "p", .max_restarts = kMaxRestarts + 1});
+  refused({.program = "p", .heartbeat_timeout = std::chrono::milliseconds{-1}});
+  refused({.program = "p", .signal_grace = std::chrono::milliseconds{-1}});
+  refused(
+      {.program = "p",
+       .on_failure = OnFailure::kLetOthersRun,
+       .max_restarts = 1});
+  LaunchOptions{.program = "p", .max_restarts = kMaxRestarts}.validate();
+}
+
 } // namespace
 } // namespace accelerate
